@@ -1,0 +1,8 @@
+"""The site's own app: accounts, invitations, one-time links."""
+
+from django.apps import AppConfig
+
+
+class AnnotatorConfig(AppConfig):
+    name = "annotator"
+    default_auto_field = "django.db.models.BigAutoField"

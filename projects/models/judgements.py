@@ -1,0 +1,116 @@
+"""What people said, and what a lead made of it."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from projects.models.items import Item
+from projects.models.project import Project
+
+
+class Annotation(models.Model):
+    """One annotator's judgement of one item. Rows are only ever added: a correction is the next revision."""
+
+    class Kind(models.TextChoices):
+        ANSWER = "answer", "Answer"
+        CANT_TELL = "cant_tell", "Can't tell"
+        SKIP = "skip", "Skip"
+        FLAG = "flag", "Flag"
+        UNDO = "undo", "Taken back"
+
+    # Kinds that fill one of the places of an item.
+    COUNTED = (Kind.ANSWER, Kind.CANT_TELL)
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="annotations")
+    item = models.ForeignKey(Item, models.CASCADE, related_name="annotations")
+    annotator = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="annotations")
+    revision = models.PositiveIntegerField(default=1)
+    # The revision that this one replaces. What no row replaces is what the person says now.
+    supersedes = models.OneToOneField("self", models.CASCADE, null=True, blank=True, related_name="superseded_by")
+    # Made in the browser: the same submission sent again is stored once.
+    submission = models.UUIDField(unique=True)
+    kind = models.CharField(max_length=9, choices=Kind.choices, default=Kind.ANSWER)
+    # Label ids in ascending order; empty for «none of these» and for the other kinds.
+    labels = models.JSONField(default=list, blank=True)
+    # Answers of later task kinds: spans, boxes, ratings.
+    value = models.JSONField(null=True, blank=True)
+    note = models.TextField(blank=True)
+    reason = models.CharField(max_length=40, blank=True)
+    # Which round's queue the item came from, and by which stream.
+    round_number = models.PositiveIntegerField(default=0)
+    stream = models.CharField(max_length=9, blank=True)
+    guideline_version = models.PositiveIntegerField(default=1)
+    active_ms = models.PositiveIntegerField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["item", "annotator", "revision"], name="annotation_revision_once"),
+            models.CheckConstraint(
+                condition=Q(revision=1, supersedes=None) | Q(revision__gt=1, supersedes__isnull=False),
+                name="annotation_chain",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["project", "id"], name="annotation_project"),
+            models.Index(fields=["annotator", "project", "-id"], name="annotation_mine"),
+        ]
+
+
+class Dispute(models.Model):
+    """An item handed to a lead, with the reasons."""
+
+    class State(models.TextChoices):
+        OPEN = "open", "Open"
+        RESOLVED = "resolved", "Resolved"
+        SENT_BACK = "sent_back", "Sent back"
+        DISMISSED = "dismissed", "Dismissed"
+
+    class Reason(models.TextChoices):
+        TIE = "tie", "The votes differ"
+        FLAG = "flag", "Flagged by an annotator"
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="disputes")
+    item = models.ForeignKey(Item, models.CASCADE, related_name="disputes")
+    state = models.CharField(max_length=9, choices=State.choices, default=State.OPEN)
+    reasons = models.JSONField(default=list)
+    # Grows with every vote that changes while the dispute is open: a stale form is refused.
+    version = models.PositiveIntegerField(default=1)
+    opened_at = models.DateTimeField(default=timezone.now)
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["item"], condition=Q(state="open"), name="dispute_open_once")]
+        indexes = [
+            models.Index(fields=["project", "opened_at"], condition=Q(state="open"), name="dispute_oldest"),
+        ]
+
+
+class Resolution(models.Model):
+    """A lead's decision. It wins over votes and keeps them."""
+
+    class Outcome(models.TextChoices):
+        LABELLED = "labelled", "Labelled"
+        SENT_BACK = "sent_back", "Sent back for another vote"
+        BAD_ITEM = "bad_item", "Bad item, excluded"
+        CANT_TELL = "cant_tell", "Nobody can tell"
+
+    class Reason(models.TextChoices):
+        AMBIGUOUS = "ambiguous", "Ambiguous item"
+        GUIDELINE_GAP = "guideline_gap", "Guideline gap"
+        SLIP = "slip", "Annotator slip"
+        EDGE_CASE = "edge_case", "Edge case"
+        SUBJECTIVE = "subjective", "Subjective"
+        GOLD_WRONG = "gold_wrong", "Gold was wrong"
+
+    dispute = models.OneToOneField(Dispute, models.CASCADE, related_name="resolution")
+    item = models.ForeignKey(Item, models.CASCADE, related_name="resolutions")
+    lead = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="resolutions")
+    outcome = models.CharField(max_length=9, choices=Outcome.choices)
+    labels = models.JSONField(default=list, blank=True)
+    reason = models.CharField(max_length=13, choices=Reason.choices)
+    note = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=timezone.now)

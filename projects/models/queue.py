@@ -1,0 +1,79 @@
+"""What is to be asked next, and who holds what."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from projects.models.items import Item
+from projects.models.project import Project
+
+
+class QueueEntry(models.Model):
+    """One picked item with its rank and the reason that it was picked."""
+
+    class State(models.TextChoices):
+        LIVE = "live", "Live"
+        DONE = "done", "Done"
+        WITHDRAWN = "withdrawn", "Withdrawn"
+
+    class Stream(models.TextChoices):
+        FIRST = "first", "First batch: typical and diverse"
+        STRATEGY = "strategy", "Picked by the strategy"
+        HOLDOUT = "holdout", "Hold-out, drawn at random"
+        AGREEMENT = "agreement", "Agreement sample, drawn at random"
+        RESERVE = "reserve", "Next best by the last scores"
+        RANDOM = "random", "Random order"
+        AGAIN = "again", "Another vote asked by a lead"
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="queue")
+    item = models.ForeignKey(Item, models.CASCADE, related_name="entries")
+    round_number = models.PositiveIntegerField(default=0)
+    rank = models.BigIntegerField()
+    stream = models.CharField(max_length=9, choices=Stream.choices)
+    # {"score", "cluster", "top": [[label position, probability], …], "disagreement", "why"}; see docs/sampling.md.
+    reason = models.JSONField(default=dict, blank=True)
+    places = models.PositiveSmallIntegerField(default=1)
+    # Places that nobody holds and nobody has answered.
+    free = models.PositiveSmallIntegerField(default=1)
+    state = models.CharField(max_length=9, choices=State.choices, default=State.LIVE)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name_plural = "queue entries"
+        constraints = [
+            models.UniqueConstraint(fields=["item"], condition=Q(state="live"), name="entry_live_once"),
+            models.CheckConstraint(condition=Q(free__lte=models.F("places")), name="entry_free_within_places"),
+        ]
+        indexes = [
+            models.Index(fields=["project", "rank"], condition=Q(state="live", free__gt=0), name="entry_servable"),
+            models.Index(fields=["project", "round_number"], name="entry_round"),
+        ]
+
+
+class Assignment(models.Model):
+    """An item kept for one annotator until it expires (a lease)."""
+
+    class State(models.TextChoices):
+        LEASED = "leased", "Leased"
+        SUBMITTED = "submitted", "Submitted"
+        SKIPPED = "skipped", "Skipped"
+        EXPIRED = "expired", "Expired"
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="+")
+    item = models.ForeignKey(Item, models.CASCADE, related_name="assignments")
+    annotator = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="assignments")
+    entry = models.ForeignKey(QueueEntry, models.CASCADE, related_name="assignments")
+    state = models.CharField(max_length=9, choices=State.choices, default=State.LEASED)
+    expires_at = models.DateTimeField()
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["item", "annotator"], name="assignment_once")]
+        indexes = [
+            models.Index(fields=["project", "expires_at"], condition=Q(state="leased"), name="assignment_leased"),
+            models.Index(fields=["annotator", "project"], condition=Q(state="leased"), name="assignment_mine"),
+            models.Index(fields=["annotator", "project"], condition=Q(state="skipped"), name="assignment_skipped"),
+        ]

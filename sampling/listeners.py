@@ -1,0 +1,1 @@
+"""Ring the worker when the project below has news."""

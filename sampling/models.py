@@ -1,0 +1,110 @@
+"""Rounds, features and models: the facts of the loop."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from projects.models import Policy, Project
+
+
+class FeatureSet(models.Model):
+    """One featurizer, fitted once on a project's pool: all its shards hold columns of the same meaning."""
+
+    class State(models.TextChoices):
+        BUILDING = "building", "Being computed"
+        READY = "ready", "In use"
+        RETIRED = "retired", "Replaced"
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="feature_sets")
+    generation = models.PositiveIntegerField()
+    featurizer = models.CharField(max_length=40)
+    state = models.CharField(max_length=8, choices=State.choices, default=State.BUILDING)
+    # What was fitted on the pool, as a file in the default storage; blank where nothing is fitted.
+    fitted = models.CharField(max_length=200, blank=True)
+    # Items that the project had when it was fitted: a pool that grew by a half wants a new one.
+    fitted_items = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "generation"], name="feature_generation_once")]
+
+
+class FeatureShard(models.Model):
+    """The features of items first to last (by number), computed once, never changed."""
+
+    feature_set = models.ForeignKey(FeatureSet, models.CASCADE, related_name="shards")
+    first = models.PositiveIntegerField()
+    last = models.PositiveIntegerField()
+    # .npz in the default storage: items int64 (n,), x float32 (n, d). Blank until it is computed.
+    path = models.CharField(max_length=200, blank=True)
+    rows = models.PositiveIntegerField(default=0)
+    attempt = models.PositiveIntegerField(default=0)
+    claimed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["first"]
+        constraints = [models.UniqueConstraint(fields=["feature_set", "first"], name="feature_shard_once")]
+
+
+class Round(models.Model):
+    """One turn of the loop: train, evaluate, score, select, publish."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued", "Due"
+        RUNNING = "running", "Running"
+        DONE = "done", "Published"
+        FAILED = "failed", "Failed"
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="rounds")
+    number = models.PositiveIntegerField()
+    state = models.CharField(max_length=7, choices=State.choices, default=State.QUEUED)
+    # train, evaluate, score, select, publish: what the worker does now.
+    step = models.CharField(max_length=20, blank=True)
+    attempt = models.PositiveIntegerField(default=0)
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    policy = models.ForeignKey(Policy, models.PROTECT, null=True, related_name="rounds")
+    feature_set = models.ForeignKey(FeatureSet, models.PROTECT, null=True, related_name="rounds")
+    # The newest annotation that the round knows; with the snapshot file it can be replayed.
+    mark = models.BigIntegerField(default=0)
+    # .npz in the default storage: what was known and what was picked; see sampling.snapshots.
+    snapshot = models.CharField(max_length=200, blank=True)
+    # Scores over the pool, one file: items int64 (n,), score float32 (n,).
+    scores = models.CharField(max_length=200, blank=True)
+    labelled = models.PositiveIntegerField(default=0)
+    picked = models.PositiveIntegerField(default=0)
+    # {"holdout": {"n", "correct", "accuracy", "low", "high", "macro_f1"}, "committee": {…}, "seconds": {…}}
+    metrics = models.JSONField(default=dict)
+    error = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "number"], name="round_number_once"),
+            models.UniqueConstraint(
+                fields=["project"], condition=Q(state__in=["queued", "running"]), name="round_live_once"
+            ),
+        ]
+
+
+class ModelVersion(models.Model):
+    """One fitted model with its data, seed and metrics."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="model_versions")
+    round = models.OneToOneField(Round, models.CASCADE, related_name="model_version")
+    learner = models.CharField(max_length=40)
+    # Weights as .npz in the default storage, never a pickle.
+    path = models.CharField(max_length=200)
+    training_items = models.PositiveIntegerField()
+    seed = models.JSONField(default=list)
+    metrics = models.JSONField(default=dict)
+    champion = models.BooleanField(default=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project"], condition=Q(champion=True), name="champion_once"),
+        ]
