@@ -98,6 +98,7 @@ class Item(models.Model):
             models.Index(
                 fields=["project", "shuffle"], condition=Q(state="open", agreement=True), name="item_open_agreement"
             ),
+            models.Index(fields=["project", "state", "number"], name="item_state"),
             models.Index(fields=["project", "settled_at"], condition=Q(state="settled"), name="item_settled"),
             models.Index(fields=["project", "number"], condition=~Q(image="") & Q(thumbnail=""), name="item_no_thumb"),
         ]

@@ -71,6 +71,8 @@ class Label(models.Model):
     # One of the twelve hues of the design, 1 to 12, readable in light and dark.
     hue = models.PositiveSmallIntegerField(default=1, validators=[MinValueValidator(1), MaxValueValidator(12)])
     key = models.CharField(max_length=1, blank=True)
+    # Where people see it: lower first, then by position. Columns never follow it.
+    order = models.PositiveIntegerField(default=0)
     # Retired, never deleted: columns and answers keep their meaning.
     retired_at = models.DateTimeField(null=True, blank=True)
 
@@ -142,7 +144,7 @@ class Policy(models.Model):
     holdout_mix = models.FloatField(default=0.15, validators=[MinValueValidator(0), MaxValueValidator(0.5)])
     # Annotations an item needs; and the random share of items that several people label.
     overlap = models.PositiveSmallIntegerField(default=1, validators=[MinValueValidator(1), MaxValueValidator(9)])
-    agreement_share = models.FloatField(default=0.10, validators=[MinValueValidator(0), MaxValueValidator(1)])
+    agreement_share = models.FloatField(default=0.10, validators=[MinValueValidator(0), MaxValueValidator(0.5)])
     agreement_overlap = models.PositiveSmallIntegerField(
         default=2, validators=[MinValueValidator(2), MaxValueValidator(9)]
     )
