@@ -1,0 +1,285 @@
+"""The queue: publish what is to be asked, lease it to people, take back what expired.
+
+Every guarantee hangs on columns of one row or on a unique constraint, so it holds at any concurrency:
+``QueueEntry.free`` never falls below zero, and an item has one Assignment a person. PostgreSQL evaluates a filter
+on the locked row's own columns again after it got the lock; a filter on other tables it would not.
+Locks are always taken in the order membership, item, entry, assignment.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, QuerySet
+from django.utils.timezone import now
+
+from projects.models import Assignment, Item, Membership, Policy, Project, QueueEntry
+
+# Between two rounds' ranks: no batch is longer.
+RANK_STEP = 1_000_000
+# Items that the fallback queues at a time.
+TOP_UP = 20
+# Streams of the uniform sample, and how a random item of each kind is called.
+_Stream = QueueEntry.Stream
+
+
+@dataclass(frozen=True)
+class Pick:
+    """An item that a round wants asked, and why."""
+
+    item_id: int
+    stream: str
+    reason: dict[str, Any] = field(default_factory=dict)
+
+
+# --- publishing -------------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def publish(project: Project, picks: Sequence[Pick], round_number: int) -> int:
+    """Put a round's picks in the queue, best first, with the random slices mixed in; return how many were added.
+
+    Entries that nobody holds and nobody answered are withdrawn; the others stay and come first.
+    Picks whose item was settled or queued meanwhile are left out. Repeating the call adds nothing.
+    """
+    untouched = QueueEntry.objects.filter(project=project, state=QueueEntry.State.LIVE, free=F("places"))
+    untouched.exclude(stream=_Stream.AGAIN).update(state=QueueEntry.State.WITHDRAWN)
+    policy = project.policy
+    chosen = [pick for pick in picks if pick.stream != _Stream.RESERVE]
+    reserve = [pick for pick in picks if pick.stream == _Stream.RESERVE]
+    taken = {pick.item_id for pick in picks}
+    mixed = _interleave(chosen, _random_slices(project, policy, len(chosen), taken))
+    return _add(project, policy, [*mixed, *reserve], round_number)
+
+
+def ask_again(item: Item, round_number: int = 0) -> None:
+    """Ask one more person about an item, before everything else. The caller holds the item's lock."""
+    counted = Assignment.objects.filter(item=item, state=Assignment.State.SUBMITTED).count()
+    live = QueueEntry.objects.filter(item=item, state=QueueEntry.State.LIVE)
+    if live.update(places=counted + 1, free=1, stream=_Stream.AGAIN):
+        return
+    QueueEntry.objects.create(
+        project_id=item.project_id,
+        item=item,
+        round_number=round_number,
+        rank=0,
+        stream=_Stream.AGAIN,
+        places=counted + 1,
+        free=1,
+    )
+
+
+def places_for(item: Item, policy: Policy, people: int) -> int:
+    """How many different people an item needs: never more than there are."""
+    wanted = policy.agreement_overlap if item.agreement else policy.overlap
+    return min(wanted, max(1, people))
+
+
+def crew(project_id: int) -> int:
+    """How many people label in a project: its annotators, or everybody where there are none."""
+    members = Membership.objects.filter(project_id=project_id, active=True)
+    return members.filter(role=Membership.Role.ANNOTATOR).count() or members.count()
+
+
+def _unqueued(project: Project) -> QuerySet[Item]:
+    """Open items that no live entry asks for, in the project's random order."""
+    live = QueueEntry.objects.filter(item=OuterRef("pk"), state=QueueEntry.State.LIVE)
+    return Item.objects.filter(~Exists(live), project=project, state=Item.State.OPEN).order_by("shuffle")
+
+
+def _random_slices(project: Project, policy: Policy, size: int, taken: set[int]) -> list[Pick]:
+    """Draw the hold-out's and the agreement sample's share of a batch of ``size``, in the project's random order."""
+    slices: list[Pick] = []
+    seen = Item.objects.filter(project=project, holdout=True).exclude(state=Item.State.OPEN).count()
+    waiting = QueueEntry.objects.filter(project=project, state=QueueEntry.State.LIVE, item__holdout=True).count()
+    room = max(0, policy.holdout_max - seen - waiting)
+    for stream, flag, share, limit in (
+        (_Stream.HOLDOUT, "holdout", policy.holdout_mix, room),
+        (_Stream.AGREEMENT, "agreement", policy.agreement_share, size),
+    ):
+        count = min(limit, round(size * share))
+        others = _unqueued(project).filter(**{flag: True}).exclude(pk__in=taken)
+        if stream == _Stream.AGREEMENT:
+            others = others.filter(holdout=False)
+        for pk in others.values_list("pk", flat=True)[:count]:
+            slices.append(Pick(pk, stream, {"why": "random_holdout" if flag == "holdout" else "random_agreement"}))
+            taken.add(pk)
+    return slices
+
+
+def _interleave(main: Sequence[Pick], extra: Sequence[Pick]) -> list[Pick]:
+    """Spread ``extra`` evenly over ``main``, keeping the order of both."""
+    keyed = [((i + 0.5) / len(main), pick) for i, pick in enumerate(main)]
+    keyed += [((i + 0.5) / len(extra), pick) for i, pick in enumerate(extra)]
+    return [pick for _, pick in sorted(keyed, key=lambda pair: pair[0])]
+
+
+def _add(project: Project, policy: Policy, picks: Sequence[Pick], round_number: int) -> int:
+    """Insert entries for picks whose item is open and not queued."""
+    people = crew(project.pk)
+    items = {
+        item.pk: item
+        for item in _unqueued(project).filter(pk__in=[p.item_id for p in picks]).only("agreement", "holdout")
+    }
+    entries = []
+    for offset, pick in enumerate(picks):
+        if (item := items.pop(pick.item_id, None)) is None:
+            continue
+        places = places_for(item, policy, people)
+        entries.append(
+            QueueEntry(
+                project=project,
+                item_id=item.pk,
+                round_number=round_number,
+                rank=(round_number + 1) * RANK_STEP + offset,
+                stream=pick.stream,
+                reason=pick.reason,
+                places=places,
+                free=places,
+            )
+        )
+    # Somebody's fallback may queue the same item at this moment: the first one stands.
+    QueueEntry.objects.bulk_create(entries, ignore_conflicts=True, batch_size=1000)
+    return len(entries)
+
+
+# --- leasing ----------------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def lease(membership: Membership, count: int, at: datetime | None = None) -> list[Assignment]:
+    """Fill a person's hands up to ``count`` assignments and return all that they hold, best first.
+
+    When the queue is empty and the pool is not, the random order serves; after that, what the person skipped.
+    """
+    at = at or now()
+    project = membership.project
+    # One question of a person at a time: two open tabs share the same assignments.
+    Membership.objects.select_for_update(no_key=True).get(pk=membership.pk)
+    if project.state != Project.State.ACTIVE:
+        return []
+    mine = Assignment.objects.filter(
+        annotator_id=membership.user_id, project=project, state=Assignment.State.LEASED, expires_at__gt=at
+    )
+    held = list(mine.select_related("item", "entry").order_by("entry__rank", "pk"))
+    if len(held) >= count:
+        return held
+    policy = project.policy
+    until = at + timedelta(minutes=policy.lease_minutes)
+    fresh = _take(membership, count - len(held), until)
+    if len(held) + len(fresh) < count:
+        expire(project.pk, at)
+        _top_up(project, policy)
+        fresh += _take(membership, count - len(held) - len(fresh), until)
+    if not held and not fresh:
+        fresh = _take_skipped(membership, count, until)
+    return held + fresh
+
+
+def _take(membership: Membership, count: int, until: datetime, *, skipped: bool = False) -> list[Assignment]:
+    """Take a free place in each of the next ``count`` entries that this person has not had."""
+    had = Assignment.objects.filter(item=OuterRef("item_id"), annotator_id=membership.user_id)
+    had = had.filter(state=Assignment.State.SKIPPED) if skipped else had.exclude(state=Assignment.State.EXPIRED)
+    servable = QueueEntry.objects.filter(project_id=membership.project_id, state=QueueEntry.State.LIVE, free__gt=0)
+    entries = list(
+        servable.filter(Exists(had) if skipped else ~Exists(had))
+        .order_by("rank")
+        .select_for_update(skip_locked=True, of=("self",), no_key=True)
+        .select_related("item")[:count]
+    )
+    if not entries:
+        return []
+    QueueEntry.objects.filter(pk__in=[entry.pk for entry in entries]).update(free=F("free") - 1)
+    assignments = [
+        Assignment(
+            project_id=membership.project_id,
+            item=entry.item,
+            annotator_id=membership.user_id,
+            entry=entry,
+            expires_at=until,
+        )
+        for entry in entries
+    ]
+    return Assignment.objects.bulk_create(
+        assignments,
+        update_conflicts=True,
+        unique_fields=["item", "annotator"],
+        update_fields=["entry", "state", "expires_at"],
+    )
+
+
+def _top_up(project: Project, policy: Policy) -> None:
+    """Queue some open items in random order: nobody waits for the learner."""
+    items = _unqueued(project).only("pk", "holdout", "agreement")[:TOP_UP]
+    picks = [Pick(item.pk, _random_stream(item), {"why": "random_order"}) for item in items]
+    _add(project, policy, picks, round_number=_newest_round(project))
+
+
+def _random_stream(item: Item) -> str:
+    if item.holdout:
+        return _Stream.HOLDOUT
+    return _Stream.AGREEMENT if item.agreement else _Stream.RANDOM
+
+
+def _newest_round(project: Project) -> int:
+    newest = QueueEntry.objects.filter(project=project).order_by("-round_number").first()
+    return newest.round_number if newest else 0
+
+
+def _take_skipped(membership: Membership, count: int, until: datetime) -> list[Assignment]:
+    """Offer again what this person skipped, now that nothing else is left."""
+    return _take(membership, count, until, skipped=True)
+
+
+# --- giving back ------------------------------------------------------------------------------------------------
+
+
+def expire(project_id: int, at: datetime) -> int:
+    """Give back the places of leases that ended before ``at``; return how many."""
+    with transaction.atomic():
+        over = Assignment.objects.filter(project_id=project_id, state=Assignment.State.LEASED, expires_at__lte=at)
+        entries = list(
+            QueueEntry.objects.filter(pk__in=over.values("entry_id"))
+            .select_for_update(skip_locked=True, no_key=True)
+            .order_by("pk")
+            .values_list("pk", flat=True)[:500]
+        )
+        rows = over.filter(entry_id__in=entries).select_for_update(no_key=True).values_list("pk", "entry_id")
+        ended = list(rows)
+        Assignment.objects.filter(pk__in=[pk for pk, _ in ended]).update(state=Assignment.State.EXPIRED)
+        _free(Counter(entry for _, entry in ended))
+    return len(ended)
+
+
+def expire_all(at: datetime) -> int:
+    """Give back ended leases in every project."""
+    over = Assignment.objects.filter(state=Assignment.State.LEASED, expires_at__lte=at)
+    ids = list(over.values_list("project_id", flat=True).distinct())
+    return sum(expire(project_id, at) for project_id in ids)
+
+
+def _free(counts: Counter[int]) -> None:
+    """Give each entry back so many places."""
+    by_number: dict[int, list[int]] = {}
+    for entry, number in counts.items():
+        by_number.setdefault(number, []).append(entry)
+    for number, entries in by_number.items():
+        QueueEntry.objects.filter(pk__in=entries).update(free=F("free") + number)
+
+
+def unheld(project_id: int) -> int:
+    """How many places of the live queue nobody holds."""
+    servable = QueueEntry.objects.filter(project_id=project_id, state=QueueEntry.State.LIVE, free__gt=0)
+    return servable.count()
+
+
+def withdraw(item_ids: Iterable[int]) -> None:
+    """Take items out of the queue, whoever waits for them; leases that exist run on and their answers count."""
+    QueueEntry.objects.filter(item_id__in=item_ids, state=QueueEntry.State.LIVE).update(
+        state=QueueEntry.State.WITHDRAWN
+    )
