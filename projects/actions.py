@@ -1,0 +1,217 @@
+"""What people do to items. Each submission is one short transaction and may be repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Literal
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.utils.timezone import now
+from django.utils.translation import gettext as _
+
+from projects import queries, settle
+from projects.errors import Refused
+from projects.models import Annotation, Assignment, Item, Membership, Policy, Project, QueueEntry
+from projects.signals import judgements_changed
+
+Status = Literal["stored", "duplicate", "superseded", "rejected"]
+_Kind = Annotation.Kind
+NOTE_LENGTH = 2000
+DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What a browser sends: a judgement under an id that it made itself."""
+
+    id: UUID
+    item_id: int
+    kind: str
+    labels: tuple[int, ...] = ()
+    note: str = ""
+    reason: str = ""
+    active_ms: int | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer for one submission id: it may be forgotten by the browser unless it was rejected."""
+
+    id: UUID
+    status: Status
+    message: str = ""
+
+
+def submit(membership: Membership, submissions: Sequence[Submission], at: datetime | None = None) -> list[Verdict]:
+    """Store each submission in the order given and answer for each; one that is refused stops no other.
+
+    A late answer counts, work is never thrown away; the same id again is a duplicate and changes nothing.
+    """
+    at = at or now()
+    policy = membership.project.policy
+    verdicts = [_submit_one(membership, policy, submission, at) for submission in submissions]
+    if any(verdict.status != "duplicate" for verdict in verdicts):
+        project_id = membership.project_id
+        transaction.on_commit(partial(judgements_changed.send, sender=Project, project_id=project_id))
+    return verdicts
+
+
+def _submit_one(membership: Membership, policy: Policy, submission: Submission, at: datetime) -> Verdict:
+    try:
+        with transaction.atomic():
+            return _store(membership, policy, submission, at)
+    except Refused as refusal:
+        return Verdict(submission.id, "rejected", str(refusal))
+    except IntegrityError:
+        # The same id a second time: another tab, or a repeat that overtook the first.
+        return _verdict_on_repeat(membership, submission)
+
+
+def _store(membership: Membership, policy: Policy, submission: Submission, at: datetime) -> Verdict:
+    # One act of a person at a time: revisions are numbered without gaps.
+    Membership.objects.select_for_update(no_key=True).get(pk=membership.pk)
+    assignment = _assignment(membership, submission)
+    item = settle.lock(submission.item_id)
+    before = _last(membership, item)
+    if Annotation.objects.filter(submission=submission.id).exists():
+        return _verdict_on_repeat(membership, submission)
+    labels = _checked(membership.project, submission, before)
+    entry = assignment.entry
+    Annotation.objects.create(
+        project_id=membership.project_id,
+        item=item,
+        annotator_id=membership.user_id,
+        revision=before.revision + 1 if before else 1,
+        supersedes=before,
+        submission=submission.id,
+        kind=submission.kind,
+        labels=labels,
+        note=submission.note.strip()[:NOTE_LENGTH],
+        reason=submission.reason[:40],
+        round_number=entry.round_number,
+        stream=entry.stream,
+        guideline_version=membership.project.guideline_version,
+        active_ms=submission.active_ms,
+        created_at=at,
+    )
+    _count(membership, before, submission)
+    _move(assignment, submission.kind, at + timedelta(minutes=policy.lease_minutes))
+    decided = item.state == Item.State.EXCLUDED or item.settled_source == Item.Source.ADJUDICATED
+    settle.rejudge(membership.project, policy, item, at)
+    if decided:
+        return Verdict(submission.id, "superseded", _("A lead has decided this item; your answer is kept with it."))
+    return Verdict(submission.id, "stored")
+
+
+def _assignment(membership: Membership, submission: Submission) -> Assignment:
+    mine = Assignment.objects.select_related("entry").filter(
+        project_id=membership.project_id, annotator_id=membership.user_id, item_id=submission.item_id
+    )
+    found = mine.first()
+    if found is None:
+        raise Refused(_("This item was never given to you, so the answer was not stored. Reload the page."))
+    return found
+
+
+def _last(membership: Membership, item: Item) -> Annotation | None:
+    mine = Annotation.objects.filter(item=item, annotator_id=membership.user_id)
+    return mine.order_by("-revision").first()
+
+
+def _checked(project: Project, submission: Submission, before: Annotation | None) -> list[int]:
+    """Return the labels in order, or refuse in words what cannot be meant."""
+    if submission.kind not in _Kind.values:
+        raise Refused(_("This kind of answer is unknown. Reload the page."))
+    if submission.kind == _Kind.UNDO and (before is None or before.kind == _Kind.UNDO):
+        raise Refused(_("There is nothing to take back on this item."))
+    if submission.kind == _Kind.FLAG and not submission.note.strip():
+        raise Refused(_("A flag needs a note that tells the lead what to look at."))
+    if submission.kind != _Kind.ANSWER:
+        return []
+    chosen = sorted(set(submission.labels))
+    known = {label.pk for label in queries.active_labels(project.pk)}
+    if not known.issuperset(chosen):
+        raise Refused(_("A label of this answer is no longer in use. Choose another one."))
+    if project.task == Project.Task.SINGLE and len(chosen) != 1:
+        raise Refused(_("Choose exactly one label."))
+    return chosen
+
+
+def _count(membership: Membership, before: Annotation | None, submission: Submission) -> None:
+    """Keep the person's number of answers."""
+    was = before is not None and before.kind in Annotation.COUNTED
+    change = (submission.kind in Annotation.COUNTED) - was
+    if change:
+        Membership.objects.filter(pk=membership.pk).update(answered=F("answered") + change)
+
+
+def _move(assignment: Assignment, kind: str, until: datetime) -> None:
+    """Turn the lease into an answered place, give the place back, or take the item in hand again."""
+    target = {_Kind.SKIP: Assignment.State.SKIPPED, _Kind.UNDO: Assignment.State.LEASED}.get(
+        _Kind(kind), Assignment.State.SUBMITTED
+    )
+    holding = {Assignment.State.LEASED, Assignment.State.SUBMITTED}
+    had, has = assignment.state in holding, target in holding
+    entry = QueueEntry.objects.select_for_update(no_key=True).get(pk=assignment.entry_id)
+    if had and not has:
+        entry.free = min(entry.free + 1, entry.places)
+    elif has and not had:
+        # The place went to somebody else meanwhile? Then this is a surplus answer, kept and counted.
+        entry.free = max(entry.free - 1, 0)
+    changed = had != has
+    if kind == _Kind.UNDO and entry.state != QueueEntry.State.LIVE:
+        changed = _revive(entry) or changed
+    if changed:
+        entry.save(update_fields=["free", "state"])
+    assignment.state = target
+    if kind == _Kind.UNDO:
+        assignment.expires_at = until
+    assignment.save(update_fields=["state", "expires_at"])
+
+
+def _revive(entry: QueueEntry) -> bool:
+    """Let an entry ask again for the answer that was taken back, unless another entry does."""
+    if QueueEntry.objects.filter(item_id=entry.item_id, state=QueueEntry.State.LIVE).exists():
+        return False
+    entry.state = QueueEntry.State.LIVE
+    return True
+
+
+def _verdict_on_repeat(membership: Membership, submission: Submission) -> Verdict:
+    mine = Annotation.objects.filter(submission=submission.id, annotator_id=membership.user_id)
+    if mine.filter(item_id=submission.item_id).exists():
+        return Verdict(submission.id, "duplicate")
+    return Verdict(submission.id, "rejected", _("This id belongs to another answer. Reload the page."))
+
+
+def parse(rows: Iterable[object]) -> list[Submission]:
+    """Read submissions from decoded JSON; raises Refused for what no browser of ours sends."""
+    try:
+        return [_parse_one(row) for row in rows]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Refused(_("The answer could not be read. Reload the page.")) from error
+
+
+def _parse_one(row: object) -> Submission:
+    if not isinstance(row, dict):
+        raise TypeError("a submission is an object")
+    labels = tuple(row.get("labels", ()))
+    item_id, active = row["item"], row.get("active_ms")
+    numbers = (item_id, *labels) if active is None else (item_id, *labels, active)
+    if any(type(number) is not int or not 0 <= number < 2**62 for number in numbers):
+        raise ValueError("ids and times are whole numbers")
+    note = str(row.get("note", "")).replace("\0", "").encode("utf-8", "replace").decode()
+    return Submission(
+        id=UUID(row["id"]),
+        item_id=item_id,
+        kind=str(row["kind"]),
+        labels=labels,
+        note=note,
+        reason=str(row.get("reason", "")).replace("\0", ""),
+        active_ms=None if active is None else min(active, DAY_MS),
+    )

@@ -1,0 +1,113 @@
+"""Reads of the heart: votes, training and evaluation labels, counts that cost nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from django.core.cache import cache
+from django.db.models import Exists, OuterRef, QuerySet, Sum
+
+from projects.models import Annotation, Item, Label, Membership, Project
+from projects.quality import consensus
+
+ACCURACY_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Known:
+    """An item whose label is settled: label positions, empty for «none of these»."""
+
+    item_id: int
+    positions: tuple[int, ...]
+
+
+def current(annotations: QuerySet[Annotation]) -> QuerySet[Annotation]:
+    """Only what people say now: the revisions that no later one replaces."""
+    return annotations.filter(superseded_by=None)
+
+
+def votes(item_ids: Iterable[int]) -> QuerySet[Annotation]:
+    """Current answers and «can't tell» of these items, oldest first."""
+    found = Annotation.objects.filter(item_id__in=item_ids, kind__in=Annotation.COUNTED)
+    return current(found).order_by("pk")
+
+
+def pool(project: Project) -> QuerySet[Item]:
+    """Open items that a strategy may pick: neither hold-out nor agreement sample, which are drawn at random."""
+    return Item.objects.filter(project=project, state=Item.State.OPEN, holdout=False, agreement=False)
+
+
+def training(project: Project) -> Iterator[Known]:
+    """Settled items that a model may learn from, in order of number."""
+    return _known(project, holdout=False)
+
+
+def evaluation(project: Project) -> Iterator[Known]:
+    """Settled items of the hold-out, in order of number: never trained on."""
+    return _known(project, holdout=True)
+
+
+def _known(project: Project, *, holdout: bool) -> Iterator[Known]:
+    positions = dict(Label.objects.filter(project=project).values_list("pk", "position"))
+    settled = Item.objects.filter(
+        project=project, state=Item.State.SETTLED, holdout=holdout, settled_labels__isnull=False
+    )
+    for pk, labels in settled.order_by("number").values_list("pk", "settled_labels").iterator():
+        # «None of these» teaches something where several labels may apply, and nothing where one must.
+        if labels or project.task == Project.Task.MULTI:
+            yield Known(pk, tuple(positions[label] for label in labels))
+
+
+def answers_since_round(project: Project) -> int:
+    """Answers that the last round did not know: they count towards the next one."""
+    new = Annotation.objects.filter(project=project, pk__gt=project.round_mark, kind__in=Annotation.COUNTED)
+    return current(new).count()
+
+
+def answered(project_id: int) -> int:
+    """Answers in a project, added up over its people: as cheap at a million items as at ten."""
+    total = Membership.objects.filter(project_id=project_id).aggregate(total=Sum("answered"))["total"]
+    return total or 0
+
+
+def active_labels(project_id: int) -> list[Label]:
+    """Labels that may be chosen, in order."""
+    return list(Label.objects.filter(project_id=project_id, retired_at=None).order_by("position"))
+
+
+def pooled_accuracy(project: Project) -> float:
+    """How often one answer is right, estimated from the agreement sample; recomputed once a minute."""
+    key = f"accuracy:{project.pk}"
+    found: float | None = cache.get(key)
+    if found is None:
+        found = _pooled_accuracy(project)
+        cache.set(key, found, ACCURACY_SECONDS)
+    return found
+
+
+def _pooled_accuracy(project: Project) -> float:
+    answers = Annotation.objects.filter(project=project, item__agreement=True, kind=Annotation.Kind.ANSWER)
+    rows = current(answers).order_by("item_id", "pk").values_list("item_id", "labels")
+    by_item: dict[int, list[frozenset[int]]] = {}
+    for item_id, labels in rows:
+        by_item.setdefault(item_id, []).append(frozenset(labels))
+    pairs = agree = 0
+    for answers_of_item in by_item.values():
+        for i, one in enumerate(answers_of_item):
+            pairs += len(answers_of_item) - i - 1
+            agree += sum(one == other for other in answers_of_item[i + 1 :])
+    labels_in_use = Label.objects.filter(project=project, retired_at=None).count()
+    return consensus.pooled_accuracy(agree, pairs, max(2, labels_in_use), project.task)
+
+
+def my_last(project_id: int, user_id: int, count: int) -> QuerySet[Annotation]:
+    """A person's newest current judgements in a project, newest first."""
+    mine = Annotation.objects.filter(project_id=project_id, annotator_id=user_id)
+    return current(mine).exclude(kind=Annotation.Kind.UNDO).select_related("item").order_by("-pk")[:count]
+
+
+def others_wait(project: Project, user_id: int) -> bool:
+    """Whether open items are left that this person has answered or that others hold."""
+    mine = Annotation.objects.filter(item=OuterRef("pk"), annotator_id=user_id, superseded_by=None)
+    return Item.objects.filter(Exists(mine), project=project, state=Item.State.OPEN).exists()

@@ -1,0 +1,153 @@
+"""What an item's label rests on: votes, or a lead's decision, which wins. The caller holds the item's lock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from projects import queries, queue
+from projects.models import Annotation, Dispute, Item, Policy, Project, QueueEntry, Resolution
+from projects.quality import consensus
+
+# «Can't tell» as a vote: an answer that is none of the labels.
+CANT_TELL = frozenset({-1})
+# Votes change nothing about these.
+FIXED = {Item.Source.ADJUDICATED, Item.Source.GOLD, Item.Source.SEED}
+
+
+def lock(item_id: int) -> Item:
+    """Load an item and hold it until the transaction ends."""
+    return Item.objects.select_for_update(no_key=True).get(pk=item_id)
+
+
+def rejudge(project: Project, policy: Policy, item: Item, at: datetime) -> None:
+    """Let the current votes decide an item: open, settled or disputed.
+
+    A decision of a lead and a label known at import stand. A vote that changes while a dispute is open marks
+    the dispute and never closes it, unless it was the flag that opened it.
+    """
+    if item.state == Item.State.EXCLUDED or (item.state == Item.State.SETTLED and item.settled_source in FIXED):
+        return
+    said = list(queries.current(Annotation.objects.filter(item=item)).order_by("pk"))
+    flagged = any(annotation.kind == Annotation.Kind.FLAG for annotation in said)
+    votes = [as_vote(annotation) for annotation in said if annotation.kind in Annotation.COUNTED]
+    if item.state == Item.State.DISPUTED and not _flag_taken_back(item, flagged, votes, at):
+        return
+    if flagged:
+        dispute(item, [Dispute.Reason.FLAG], at)
+    elif len(votes) < _places(project, policy, item):
+        _reopen(item)
+    else:
+        _decide(project, item, votes, at)
+
+
+def as_vote(annotation: Annotation) -> frozenset[int]:
+    """The label ids that a person chose, or the mark of «can't tell»."""
+    return CANT_TELL if annotation.kind == Annotation.Kind.CANT_TELL else frozenset(annotation.labels)
+
+
+def dispute(item: Item, reasons: Sequence[str], at: datetime) -> Dispute:
+    """Hand an item to a lead: one open dispute an item, further reasons are added to it."""
+    found, created = Dispute.objects.get_or_create(
+        item=item,
+        state=Dispute.State.OPEN,
+        defaults={"project_id": item.project_id, "reasons": list(reasons), "opened_at": at},
+    )
+    if not created and (new := [reason for reason in reasons if reason not in found.reasons]):
+        found.reasons = [*found.reasons, *new]
+        found.version += 1
+        found.save(update_fields=["reasons", "version"])
+    _clear(item, Item.State.DISPUTED)
+    queue.withdraw([item.pk])
+    return found
+
+
+def apply_resolution(item: Item, resolution: Resolution) -> None:
+    """Make a lead's decision the item's state: labelled, excluded, or asked again."""
+    outcome = Resolution.Outcome
+    if resolution.outcome == outcome.SENT_BACK:
+        _clear(item, Item.State.OPEN)
+        queue.ask_again(item)
+        return
+    queue.withdraw([item.pk])
+    if resolution.outcome == outcome.BAD_ITEM:
+        _clear(item, Item.State.EXCLUDED)
+        return
+    item.state = Item.State.SETTLED
+    item.settled_labels = None if resolution.outcome == outcome.CANT_TELL else sorted(resolution.labels)
+    item.settled_source = Item.Source.ADJUDICATED
+    item.settled_at = resolution.created_at
+    item.posterior, item.method = None, "adjudicated"
+    _save(item)
+
+
+def undo_resolution(item: Item) -> None:
+    """Hand an item back to the leads, as it was before a decision. The caller reopens the dispute."""
+    queue.withdraw([item.pk])
+    _clear(item, Item.State.DISPUTED)
+
+
+def _flag_taken_back(item: Item, flagged: bool, votes: list[frozenset[int]], at: datetime) -> bool:
+    """Mark the open dispute as changed; dismiss it when it hung on a flag that is no more."""
+    open_dispute = Dispute.objects.filter(item=item, state=Dispute.State.OPEN).first()
+    if open_dispute is None:
+        return True
+    if open_dispute.reasons == [Dispute.Reason.FLAG] and not flagged:
+        open_dispute.state, open_dispute.closed_at = Dispute.State.DISMISSED, at
+        open_dispute.save(update_fields=["state", "closed_at"])
+        return True
+    open_dispute.version += 1
+    if flagged and Dispute.Reason.FLAG not in open_dispute.reasons:
+        open_dispute.reasons = [*open_dispute.reasons, Dispute.Reason.FLAG]
+    open_dispute.save(update_fields=["version", "reasons"])
+    return False
+
+
+def _places(project: Project, policy: Policy, item: Item) -> int:
+    """How many answers decide: what the queue asked for, else what the policy asks for."""
+    live = QueueEntry.objects.filter(item=item, state=QueueEntry.State.LIVE).first()
+    return live.places if live else queue.places_for(item, policy, queue.crew(project.pk))
+
+
+def _decide(project: Project, item: Item, votes: list[frozenset[int]], at: datetime) -> None:
+    """Settle an item on its votes, or dispute it: two that differ, or three and more without a majority."""
+    n_labels = len(queries.active_labels(project.pk))
+    found = consensus.settle(votes, n_labels, queries.pooled_accuracy(project), project.task)
+    if found.answer is None or not (found.unanimous or _majority(votes, found.answer, project.task)):
+        dispute(item, [Dispute.Reason.TIE], at)
+        return
+    item.state = Item.State.SETTLED
+    item.settled_labels = None if found.answer == CANT_TELL else sorted(found.answer)
+    item.settled_source = Item.Source.SINGLE if len(votes) == 1 else Item.Source.CONSENSUS
+    item.settled_at, item.posterior, item.method = at, found.posterior, found.method
+    _save(item)
+    QueueEntry.objects.filter(item=item, state=QueueEntry.State.LIVE).update(state=QueueEntry.State.DONE)
+
+
+def _majority(votes: list[frozenset[int]], answer: frozenset[int], task: str) -> bool:
+    """Whether three or more votes carry an answer by more than half; for several labels, each label on its own."""
+    if len(votes) < 3:
+        return False
+    if task == Project.Task.MULTI and all(vote != CANT_TELL for vote in votes):
+        labels = frozenset().union(*votes)
+        return all(2 * sum((label in vote) == (label in answer) for vote in votes) > len(votes) for label in labels)
+    return 2 * votes.count(answer) > len(votes)
+
+
+def _reopen(item: Item) -> None:
+    """Ask for the missing answers: the item is open, and so is its entry where somebody took an answer back."""
+    if item.state != Item.State.OPEN:
+        _clear(item, Item.State.OPEN)
+
+
+def _clear(item: Item, state: str) -> None:
+    item.state = state
+    item.settled_labels = item.settled_at = item.posterior = None
+    item.settled_source = item.method = ""
+    _save(item)
+
+
+def _save(item: Item) -> None:
+    item.save(
+        update_fields=["state", "settled_labels", "settled_source", "settled_at", "posterior", "method"]
+    )
