@@ -1,0 +1,8 @@
+"""The site's settings, with nothing but time saved: cheap password hashes, static files as they lie there."""
+
+from annotator.settings import *  # noqa: F403
+from annotator.settings import STORAGES
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES = {**STORAGES, "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
+WHITENOISE_AUTOREFRESH = True
