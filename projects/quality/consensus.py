@@ -60,7 +60,7 @@ def settle(votes: Sequence[Answer], n_labels: int, accuracy: float, task: str) -
 
 
 def majority(votes: Sequence[Answer], task: str) -> Settlement:
-    """Settle one item by counting: the posterior is the share of votes, for several labels the smallest of any.
+    """Settle one item by counting: the posterior is the share of votes, with several labels the smallest.
 
     Raises ValueError as ``settle`` does.
     """
