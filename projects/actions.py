@@ -103,6 +103,8 @@ def _store(membership: Membership, policy: Policy, submission: Submission, at: d
     _move(assignment, submission.kind, at + timedelta(minutes=policy.lease_minutes))
     decided = item.state == Item.State.EXCLUDED or item.settled_source == Item.Source.ADJUDICATED
     settle.rejudge(membership.project, policy, item, at)
+    if item.state == Item.State.OPEN and entry.state != QueueEntry.State.LIVE:
+        _revive(entry)
     if decided:
         return Verdict(submission.id, "superseded", _("A lead has decided this item; your answer is kept with it."))
     return Verdict(submission.id, "stored")
@@ -157,29 +159,27 @@ def _move(assignment: Assignment, kind: str, until: datetime) -> None:
     )
     holding = {Assignment.State.LEASED, Assignment.State.SUBMITTED}
     had, has = assignment.state in holding, target in holding
-    entry = QueueEntry.objects.select_for_update(no_key=True).get(pk=assignment.entry_id)
+    entry = QueueEntry.objects.filter(pk=assignment.entry_id)
     if had and not has:
-        entry.free = min(entry.free + 1, entry.places)
+        entry.filter(free__lt=F("places")).update(free=F("free") + 1)
     elif has and not had:
         # The place went to somebody else meanwhile? Then this is a surplus answer, kept and counted.
-        entry.free = max(entry.free - 1, 0)
-    changed = had != has
-    if kind == _Kind.UNDO and entry.state != QueueEntry.State.LIVE:
-        changed = _revive(entry) or changed
-    if changed:
-        entry.save(update_fields=["free", "state"])
+        entry.filter(free__gt=0).update(free=F("free") - 1)
     assignment.state = target
     if kind == _Kind.UNDO:
         assignment.expires_at = until
     assignment.save(update_fields=["state", "expires_at"])
 
 
-def _revive(entry: QueueEntry) -> bool:
-    """Let an entry ask again for the answer that was taken back, unless another entry does."""
+def _revive(entry: QueueEntry) -> None:
+    """Let an entry ask for the answer that is missing, unless another entry does."""
     if QueueEntry.objects.filter(item_id=entry.item_id, state=QueueEntry.State.LIVE).exists():
-        return False
-    entry.state = QueueEntry.State.LIVE
-    return True
+        return
+    try:
+        with transaction.atomic():
+            QueueEntry.objects.filter(pk=entry.pk).update(state=QueueEntry.State.LIVE)
+    except IntegrityError:
+        return  # Somebody's fallback queued the item at this moment: that entry asks.
 
 
 def _verdict_on_repeat(membership: Membership, submission: Submission) -> Verdict:
