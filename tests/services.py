@@ -1,7 +1,8 @@
 """A real PostgreSQL and a real Redis for a test run, from wheels, and the environment that names them.
 
-Loaded before Django reads its settings (``-p tests.services``). The servers live in a temporary folder and end with the
-run, even one that is killed: they hang on a pipe. ``DATABASE_URL`` and ``REDIS_URL`` in the environment win.
+Loaded before Django reads its settings (``-p tests.services``). The servers live in a temporary folder and
+end with the run, even one that is killed: they hang on a pipe. ``DATABASE_URL`` and ``REDIS_URL`` in the
+environment win.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ def running() -> Iterator[Addresses]:
     guardian = subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
     )
-    assert guardian.stdin and guardian.stdout
+    assert guardian.stdin is not None
+    assert guardian.stdout is not None
     try:
         line = guardian.stdout.readline()
         if not line:

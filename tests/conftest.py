@@ -1,0 +1,46 @@
+"""What every test shares."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.core.cache import cache
+
+# A browser test wants a site and a worker of its own, and a database that no other test empties:
+# `pytest tests/e2e`.
+E2E = Path(__file__).parent / "e2e"
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Run the browser tests only where they are named."""
+    if collection_path == E2E and not any("e2e" in argument for argument in config.args):
+        return True
+    return None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "database: reads or writes the database (set by itself)")
+
+
+def pytest_report_header() -> str:
+    return f"database: {os.environ['ANNOTATOR_TEST_DATABASE']}"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a database, so that the second database runs only that: ``-m database``."""
+    fixtures = {"db", "transactional_db", "live_server", "client", "admin_client", "site"}
+    for item in items:
+        named = fixtures.intersection(getattr(item, "fixturenames", ()))
+        if item.get_closest_marker("django_db") or named:
+            item.add_marker("database")
+
+
+@pytest.fixture(autouse=True)
+def empty_cache() -> Iterator[None]:
+    """Let no test see what another one cached: ids begin again in every test database."""
+    yield
+    cache.clear()
