@@ -1,0 +1,103 @@
+"""Clusters of the pool: centres, who belongs where, how many each gives, and the order they take turns in."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .arrays import FloatArray, IntArray, chunks
+
+FIT_ROWS = 10_000
+FEWEST, MOST = 20, 50
+
+
+def cluster_count(n: int) -> int:
+    """20 to 50 clusters, one for every 40 rows between; never more than rows."""
+    return min(n, max(FEWEST, min(MOST, n // 40)))
+
+
+def nearest(features: FloatArray, centres: FloatArray) -> tuple[IntArray, FloatArray]:
+    """The nearest centre of each row, and the squared distance to it: (n,) and (n,)."""
+    if features.ndim != 2 or centres.ndim != 2 or features.shape[1] != centres.shape[1] or not len(centres):
+        raise ValueError(f"features has shape {features.shape}, centres {centres.shape}; columns must agree")
+    cluster = np.empty(len(features), np.int64)
+    distance = np.empty(len(features), np.float32)
+    norms = np.einsum("ij,ij->i", centres, centres)
+    for part in chunks(len(features)):
+        x = features[part]
+        gap = x @ (-2 * centres.T)
+        gap += norms
+        cluster[part] = gap.argmin(axis=1)
+        closest = np.take_along_axis(gap, cluster[part][:, None], axis=1)[:, 0]
+        distance[part] = np.maximum(closest + np.einsum("ij,ij->i", x, x), 0)
+    return cluster, distance
+
+
+def centres_of(features: FloatArray, count: int, rng: np.random.Generator, passes: int = 15) -> FloatArray:
+    """At most ``count`` centres (c, d) by k-means (Lloyd 1982, seeded as Arthur & Vassilvitskii 2007).
+
+    Fitted on at most 10,000 rows drawn by ``rng``. Fewer centres where fewer rows differ.
+    """
+    if count < 1 or not len(features):
+        raise ValueError(f"count is {count} and features has shape {features.shape}; both need one at least")
+    rows = np.sort(rng.permutation(len(features))[:FIT_ROWS])
+    x = np.ascontiguousarray(features[rows], np.float32)
+    centres = _seeds(x, count, rng)
+    cluster = np.full(len(x), -1)
+    for _ in range(passes):
+        moved, _ = nearest(x, centres)
+        if (moved == cluster).all():
+            break
+        cluster = moved
+        centres = _means(x, cluster, len(centres))
+    return centres
+
+
+def _seeds(x: FloatArray, count: int, rng: np.random.Generator) -> FloatArray:
+    """Rows far from one another, drawn with odds that grow with the squared distance to those drawn."""
+    chosen = [int(rng.integers(len(x)))]
+    _, distance = nearest(x, x[chosen])
+    while len(chosen) < count and distance.max() > 1e-7:
+        odds = np.cumsum(distance, dtype=np.float64)
+        row = int(np.searchsorted(odds, rng.random() * odds[-1], side="right"))
+        chosen.append(min(row, len(x) - 1))
+        _, added = nearest(x, x[chosen[-1:]])
+        np.minimum(distance, added, out=distance)
+    return x[chosen]
+
+
+def _means(x: FloatArray, cluster: IntArray, count: int) -> FloatArray:
+    """The mean of each cluster; a cluster without rows is left out."""
+    order = np.argsort(cluster, kind="stable")
+    sizes = np.bincount(cluster, minlength=count)
+    starts = np.concatenate(([0], np.cumsum(sizes)[:-1]))[sizes > 0]
+    sums = np.add.reduceat(x[order], starts, axis=0)
+    return np.asarray(sums / sizes[sizes > 0, None], np.float32)
+
+
+def quotas(sizes: IntArray, total: int, rng: np.random.Generator) -> IntArray:
+    """Places for each cluster, proportional to its size: its exact share rounded up or down, ``total`` in all.
+
+    Systematic sampling (Madow 1949): where shares are fractions, chance decides with just those odds, so that
+    small clusters get their turn over the batches. Never more than a cluster holds.
+    """
+    total = min(total, int(sizes.sum()))
+    if total <= 0:
+        return np.zeros(len(sizes), np.int64)
+    # A random order first, or neighbours in the list would never be drawn together.
+    order = rng.permutation(len(sizes))
+    edges = np.concatenate(([0.0], np.cumsum(sizes[order]) * (total / sizes.sum())))
+    edges[-1] = total
+    counts = np.floor(edges + rng.random())
+    places = np.zeros(len(sizes), np.int64)
+    places[order] = np.diff(counts).astype(np.int64)
+    return places
+
+
+def interleaved(clusters: IntArray, scores: FloatArray) -> IntArray:
+    """An order in which clusters take turns: all their best first, then all their second best, and so on."""
+    by_score = np.lexsort((np.arange(len(scores)), -scores, clusters))
+    starts = np.flatnonzero(np.diff(clusters[by_score], prepend=-1))
+    lengths = np.diff(np.append(starts, len(by_score)))
+    turn = np.empty(len(scores), np.int64)
+    turn[by_score] = np.arange(len(by_score)) - np.repeat(starts, lengths)
+    return np.lexsort((np.arange(len(scores)), -scores, turn))

@@ -1,0 +1,203 @@
+"""Learners: recipes that fit a Model on feature rows and targets; the registry LEARNERS names them all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize, minimize_scalar
+from scipy.special import expit, logsumexp
+
+from .arrays import BoolArray, FloatArray, State, matrix
+
+Task = Literal["single", "multi"]
+FloatMatrix = NDArray[np.float64]
+
+
+class Model(Protocol):
+    """A fitted learner."""
+
+    @property
+    def labels(self) -> int:
+        """Columns of ``proba``: labels of the label set, seen or not."""
+
+    @property
+    def known(self) -> int:
+        """Labels seen in training."""
+
+    def proba(self, x: FloatArray) -> FloatArray:
+        """Probabilities (n, k) in [0, 1]; rows sum to 1 for single choice, columns are independent for multi."""
+
+    def state(self) -> State:
+        """What ``model_from_state`` needs to give the same model again."""
+
+
+class Learner(Protocol):
+    """A recipe for a Model."""
+
+    def fit(self, x: FloatArray, targets: FloatArray, task: Task, rng: np.random.Generator) -> Model:
+        """Fit on rows x (m, d) and targets (m, k) in [0, 1]."""
+
+
+@dataclass(frozen=True)
+class LinearModel:
+    """Softmax (single) or independent sigmoids (multi) over ``x @ weights + bias``.
+
+    A label that was never seen has probability 0.
+    """
+
+    task: Task
+    weights: FloatArray  # (d, k)
+    bias: FloatArray  # (k,)
+    seen: BoolArray  # (k,)
+    temperature: float = 1.0
+
+    @property
+    def labels(self) -> int:
+        return int(self.seen.size)
+
+    @property
+    def known(self) -> int:
+        return int(self.seen.sum())
+
+    def logits(self, x: FloatArray) -> FloatArray:
+        """Evidence (n, k) before the probabilities; minus infinity for labels never seen."""
+        x = np.asarray(x, np.float32)
+        if x.ndim != 2 or x.shape[1] != self.weights.shape[0]:
+            raise ValueError(f"x has shape {x.shape}, but {self.weights.shape[0]} columns are needed")
+        logits = x @ self.weights
+        logits += self.bias
+        logits /= np.float32(self.temperature)
+        logits[:, ~self.seen] = -np.inf
+        return logits
+
+    def proba(self, x: FloatArray) -> FloatArray:
+        logits = self.logits(x)
+        if self.task == "multi":
+            return cast(FloatArray, expit(logits))
+        logits -= logits.max(axis=1, keepdims=True)
+        np.exp(logits, out=logits)
+        logits /= logits.sum(axis=1, keepdims=True)
+        return logits
+
+    def state(self) -> State:
+        return {
+            "kind": np.array("linear"),
+            "task": np.array(self.task),
+            "weights": self.weights,
+            "bias": self.bias,
+            "seen": self.seen,
+            "temperature": np.array(self.temperature),
+        }
+
+
+def model_from_state(state: State) -> Model:
+    """Give back the model whose ``state()`` this is."""
+    if str(state["kind"]) != "linear":
+        raise ValueError(f"state is of kind {state['kind']!s}; known: linear")
+    return LinearModel(
+        cast(Task, str(state["task"])),
+        np.asarray(state["weights"], np.float32),
+        np.asarray(state["bias"], np.float32),
+        np.asarray(state["seen"], np.bool_),
+        float(state["temperature"]),
+    )
+
+
+@dataclass(frozen=True)
+class Logistic:
+    """Logistic regression with an L2 penalty, by L-BFGS on dense rows, its temperature fitted out of fold.
+
+    ``strength`` is scikit-learn's C: the larger, the weaker the penalty.
+    """
+
+    strength: float = 10.0
+    folds: int = 3
+
+    def fit(self, x: FloatArray, targets: FloatArray, task: Task, rng: np.random.Generator) -> LinearModel:
+        x, targets = _checked(x, targets, task)
+        model = _fit(x, targets, task, self.strength)
+        if self.folds < 2 or len(x) < 10 * self.folds:
+            return model
+        return replace(model, temperature=self._temperature(x, targets, task, rng))
+
+    def _temperature(self, x: FloatArray, targets: FloatArray, task: Task, rng: np.random.Generator) -> float:
+        """The temperature that makes held-out probabilities fit best (Guo et al. 2017), within [1/5, 5]."""
+        fold = rng.permutation(len(x)) % self.folds
+        logits, truth = [], []
+        for i in range(self.folds):
+            model = _fit(x[fold != i], targets[fold != i], task, self.strength)
+            # Labels that this fold could not learn say nothing about its confidence.
+            known = np.flatnonzero(targets[fold == i][:, ~model.seen].sum(axis=1) == 0)
+            logits.append(model.logits(x[fold == i][known]))
+            truth.append(targets[fold == i][known])
+        evidence, wanted = np.concatenate(logits).astype(np.float64), np.concatenate(truth)
+        if not len(wanted):
+            return 1.0
+
+        def loss(log_temperature: float) -> float:
+            return _loss(evidence / np.exp(log_temperature), wanted, task)[0]
+
+        limit = float(np.log(5))
+        return float(np.exp(minimize_scalar(loss, bounds=(-limit, limit), method="bounded").x))
+
+
+LEARNERS: Final[dict[str, Learner]] = {"logistic": Logistic()}
+
+
+def _checked(x: FloatArray, targets: FloatArray, task: Task) -> tuple[FloatArray, FloatArray]:
+    x, targets = matrix("x", x), matrix("targets", targets)
+    if task not in ("single", "multi"):
+        raise ValueError(f"task is {task!r}; known: single, multi")
+    if not len(x) or not x.shape[1] or not targets.shape[1]:
+        raise ValueError(f"x has shape {x.shape}, targets {targets.shape}; at least one row and column each")
+    if len(x) != len(targets):
+        raise ValueError(f"x has {len(x)} rows, targets has {len(targets)}")
+    if targets.min() < 0 or targets.max() > 1:
+        raise ValueError(f"targets of shape {targets.shape} must lie in [0, 1]")
+    if task == "single" and not np.allclose(targets.sum(axis=1), 1, atol=1e-4):
+        raise ValueError(f"targets of shape {targets.shape} must have rows that sum to 1 for single choice")
+    return x, targets
+
+
+def _loss(logits: NDArray[Any], targets: FloatArray, task: Task) -> tuple[float, NDArray[Any]]:
+    """Mean cross-entropy of a row and its gradient by the logits; columns of minus infinity are left out."""
+    if task == "single":
+        total = logsumexp(logits, axis=1, keepdims=True)
+        proba = np.exp(logits - total)
+        used = np.where(targets > 0, logits, 0)
+        return float((total.sum() - (targets * used).sum()) / len(logits)), (proba - targets) / len(logits)
+    finite = np.where(np.isfinite(logits), logits, 0)
+    cost = np.where(np.isfinite(logits), np.logaddexp(0, finite) - targets * finite, 0)
+    return float(cost.sum() / len(logits)), (expit(logits) - targets) / len(logits)
+
+
+def _fit(x: FloatArray, targets: FloatArray, task: Task, strength: float) -> LinearModel:
+    seen = targets.max(axis=0) > 0
+    m, d = x.shape
+    k = int(seen.sum())
+    wanted = targets[:, seen]
+    penalty = np.full((d + 1, k), 1 / (strength * m))
+    penalty[d] *= 1e-3  # Hardly any on the bias: just enough that a label given to every row stays finite.
+
+    def objective(flat: FloatMatrix) -> tuple[float, FloatMatrix]:
+        w = flat.reshape(d + 1, k)
+        w32 = w.astype(np.float32)
+        logits = (x @ w32[:d] + w32[d]).astype(np.float64)
+        loss, slope = _loss(logits, wanted, task)
+        gradient = penalty * w
+        loss += 0.5 * float((gradient * w).sum())
+        gradient[:d] += x.T @ slope.astype(np.float32)
+        gradient[d] += slope.sum(axis=0)
+        return loss, gradient.ravel()
+
+    weights, bias = np.zeros((d, seen.size), np.float32), np.zeros(seen.size, np.float32)
+    if k > (task == "single"):  # One label alone needs no weights: its probability is 1.
+        found = minimize(
+            objective, np.zeros((d + 1) * k), jac=True, method="L-BFGS-B",
+            options={"maxiter": 300, "gtol": 1e-5, "ftol": 1e-8},
+        ).x.reshape(d + 1, k)
+        weights[:, seen], bias[seen] = found[:d], found[d]
+    return LinearModel(task, weights, bias, seen)
