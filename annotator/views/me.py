@@ -1,0 +1,51 @@
+"""A person's own page: name, theme, keys, password."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+from django_htmx.http import trigger_client_event
+
+from annotator.context import THEME_COOKIE, THEMES
+from annotator.forms import MeForm
+from annotator.models import User
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def me(request: HttpRequest) -> HttpResponse:
+    """Show and keep what one may say about oneself."""
+    user = cast(User, request.user)
+    form = MeForm(request.POST or None, instance=user)
+    if request.method == "POST" and form.is_valid():
+        form.save()
+        messages.success(request, _("Saved."))
+        return redirect("me")
+    if form.errors:
+        user.refresh_from_db()
+    return render(request, "annotator/me.html", {"form": form}, status=422 if form.errors else 200)
+
+
+@require_POST
+def theme(request: HttpRequest) -> HttpResponse:
+    """Keep the theme for this person, or for this browser while nobody is signed in."""
+    chosen = request.POST.get("theme", "")
+    if chosen not in THEMES:
+        return HttpResponse(status=422)
+    if request.user.is_authenticated:
+        User.objects.filter(pk=request.user.pk).update(theme=chosen)
+    if request.headers.get("HX-Request"):
+        response = trigger_client_event(HttpResponse(status=204), "themechange", {"value": chosen})
+    else:
+        back = request.POST.get("next", "")
+        here = url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}, require_https=request.is_secure())
+        response = redirect(back if here else "home")
+    response.set_cookie(THEME_COOKIE, chosen, max_age=31_536_000, httponly=True, samesite="Lax", secure=request.is_secure())
+    return response
