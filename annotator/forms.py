@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from annotator.models import User
 
+if TYPE_CHECKING:
+    UserForm = forms.ModelForm[User]
+else:
+    UserForm = forms.ModelForm
 
-class MeForm(forms.ModelForm[User]):
+
+class MeForm(UserForm):
     """What a person may change about themselves."""
 
     theme = forms.ChoiceField(
