@@ -1,4 +1,4 @@
-"""How far people agree beyond chance: Krippendorff's alpha with its interval, and each person against the rest.
+"""How far people agree beyond chance: Krippendorff's alpha with its interval, and each against the rest.
 
 Everywhere: ``items`` and ``people`` are integers (n,), one a vote; ``answers`` is the label position of each
 vote (n,), ``chosen`` its label set as a boolean matrix (n, k). Nobody votes twice on one item.
@@ -79,7 +79,9 @@ def agreement(
         parts = _ordinal(counts[paired])
     else:
         scale = np.arange(counts.shape[1], dtype=np.float64) if values is None else values
-        parts = _interval(counts[paired], scale)
+        if len(scale) < counts.shape[1]:
+            raise ValueError(f"values has {len(scale)} numbers, answers needs {counts.shape[1]}")
+        parts = _interval(counts[paired], scale[: counts.shape[1]])
     return _summary(parts, counts[paired], _distinct(people[paired[rows]]))
 
 
@@ -92,7 +94,7 @@ def set_agreement(items: Ints, people: Ints, chosen: Bools) -> Agreement:
     _check(items, people, chosen)
     kinds, codes = _kinds(chosen)
     _, rows = np.unique(items, return_inverse=True)
-    sizes = np.bincount(rows)
+    sizes = np.bincount(rows).astype(np.float64)
     kept = sizes[rows] > 1
     _, rows = np.unique(rows[kept], return_inverse=True)
     codes, people = codes[kept], people[kept]
@@ -104,8 +106,8 @@ def set_agreement(items: Ints, people: Ints, chosen: Bools) -> Agreement:
         distance = _masi(kinds[codes[left]], kinds[codes[right]])
         within += 2 * np.bincount(rows[left], distance, minlength=len(within))
         equal += 2 * np.bincount(rows[left], codes[left] == codes[right], minlength=len(within))
-    sizes = sizes[sizes > 1].astype(np.float64)
-    cross = np.bincount(rows, apart[codes], minlength=len(within))
+    sizes = sizes[sizes > 1]
+    cross = np.bincount(rows, apart[codes], minlength=len(within)).astype(np.float64)
     parts = _leave_out(sizes, within, cross)
     unequal = _unequal(marginals)
     return _finish(
@@ -148,7 +150,7 @@ def peer_agreement(items: Ints, people: Ints, answers: Ints) -> list[Peer]:
 
 
 def confusions(items: Ints, answers: Ints) -> list[tuple[int, int, int]]:
-    """Which two labels people mix up: (lower position, higher position, items where both were given), most first."""
+    """Which labels people mix up: (lower position, higher position, items given both), most first."""
     if not len(items):
         return []
     counts, _ = _tally(items, answers)
@@ -254,7 +256,7 @@ def _bounds(alpha: float, without: Floats, raw: float, unequal: float) -> tuple[
 
 
 def _t(degrees: int) -> float:
-    """Return Student's 97.5 % quantile, by the first terms of its series (Hill 1970); good from three degrees on."""
+    """Return Student's 97.5 % quantile by the first terms of its series; good from three degrees on."""
     first = (Z**3 + Z) / 4
     second = (5 * Z**5 + 16 * Z**3 + 3 * Z) / 96
     third = (3 * Z**7 + 19 * Z**5 + 17 * Z**3 - 15 * Z) / 384
@@ -269,9 +271,8 @@ def _unequal(marginals: Floats) -> float:
 
 def _check(items: Ints, people: Ints, answers: NDArray[Any]) -> None:
     if not len(items) == len(people) == len(answers):
-        raise ValueError(
-            f"items, people and answers must be of one length, not {len(items)}, {len(people)}, {len(answers)}"
-        )
+        lengths = f"{len(items)}, {len(people)}, {len(answers)}"
+        raise ValueError(f"items, people and answers must be of one length, not {lengths}")
 
 
 def _distinct(people: Ints) -> int:
@@ -329,7 +330,7 @@ def _masi_sums(kinds: Floats, marginals: Floats, block: int = 512) -> Floats:
 
 
 def _pairs(rows: NDArray[np.intp]) -> list[tuple[Ints, Ints]]:
-    """List the votes on the same item against each other, each pair once, as index arrays by their distance apart."""
+    """Pair the votes on the same item, each pair once, as index arrays."""
     order = np.argsort(rows, kind="stable")
     most = int(np.bincount(rows).max()) if len(rows) else 0
     found = []
