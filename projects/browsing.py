@@ -1,0 +1,101 @@
+"""Reads for the table of items and the page of one item: leads look things up here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from django.db.models import Q, QuerySet, TextField
+from django.db.models.functions import Cast
+
+from projects.models import Annotation, Dispute, Item, Project, QueueEntry
+
+PAGE_SIZE: Final = 50
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What the table shows; blank means all."""
+
+    state: str = ""
+    label: int | None = None
+    stream: str = ""
+    mark: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of items by number, and the numbers that the neighbouring pages continue from."""
+
+    items: Sequence[Item]
+    after: int | None
+    before: int | None
+
+
+def matching(project: Project, wanted: Filter) -> QuerySet[Item]:
+    """Return the items that the filter leaves, in no order."""
+    items = Item.objects.filter(project=project)
+    if wanted.label:
+        items = items.filter(state=Item.State.SETTLED).filter(_holds(wanted.label))
+    if wanted.state:
+        items = items.filter(state=wanted.state)
+    if wanted.stream:
+        entries = QueueEntry.objects.filter(project=project, stream=wanted.stream)
+        items = items.filter(pk__in=entries.values("item_id"))
+    if wanted.mark == "holdout":
+        items = items.filter(holdout=True)
+    if wanted.mark == "agreement":
+        items = items.filter(agreement=True)
+    if wanted.mark == "gold":
+        items = items.filter(gold__isnull=False)
+    if wanted.text:
+        words = wanted.text
+        found = Q(text__icontains=words) | Q(external_id=words)
+        items = items.filter(found | Q(number=int(words)) if words.isdecimal() and len(words) < 10 else found)
+    return items
+
+
+def _holds(label_id: int) -> Q:
+    """Find a label in the JSON list of settled labels; SQLite has no operator for it."""
+    same = Item.objects.alias(listed=Cast("settled_labels", TextField())).filter(
+        Q(listed=f"[{label_id}]")
+        | Q(listed__startswith=f"[{label_id},")
+        | Q(listed__endswith=f" {label_id}]")
+        | Q(listed__contains=f" {label_id},")
+    )
+    return Q(pk__in=same.values("pk"))
+
+
+def page(items: QuerySet[Item], after: int | None = None, before: int | None = None) -> Page:
+    """Cut one page by key: as fast at the end of 100,000 items as at the beginning."""
+    if before is not None:
+        rows = list(items.filter(number__lt=before).order_by("-number")[: PAGE_SIZE + 1])
+        more, rows = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE][::-1]
+        return Page(rows, after=rows[-1].number if rows else None, before=rows[0].number if more else None)
+    start = after or 0
+    rows = list(items.filter(number__gt=start).order_by("number")[: PAGE_SIZE + 1])
+    more, rows = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE]
+    return Page(
+        rows,
+        after=rows[-1].number if more else None,
+        before=rows[0].number if rows and start else None,
+    )
+
+
+def present_votes(item: Item) -> list[Annotation]:
+    """Return what each person says now, oldest first; a vote taken back is none."""
+    votes = item.annotations.filter(superseded_by=None).exclude(kind=Annotation.Kind.UNDO)
+    return list(votes.select_related("annotator").order_by("pk"))
+
+
+def earlier_votes(item: Item) -> list[Annotation]:
+    """Return what people said before they changed it."""
+    replaced = item.annotations.exclude(superseded_by=None) | item.annotations.filter(kind=Annotation.Kind.UNDO)
+    return list(replaced.select_related("annotator").order_by("pk"))
+
+
+def has_open_dispute(item: Item) -> bool:
+    """Say whether a lead still decides: names stay hidden until then."""
+    return item.disputes.filter(state=Dispute.State.OPEN).exists()

@@ -1,0 +1,281 @@
+"""Forms of set-up and settings: they read what people typed; the actions decide."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from django import forms
+from django.core.validators import validate_email
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from projects import labelset
+from projects.models import Item, Label, Membership, Policy, Project, QueueEntry
+
+MOST_INVITED: Final = 50
+
+
+class ProjectForm(forms.ModelForm[Project]):
+    """What is labelled, and how."""
+
+    class Meta:
+        model = Project
+        fields = ["name", "media", "task"]
+        labels = {
+            "name": gettext_lazy("Name of the project"),
+            "media": gettext_lazy("What will people look at?"),
+            "task": gettext_lazy("How many labels may an item get?"),
+        }
+        widgets = {"media": forms.RadioSelect, "task": forms.RadioSelect}
+
+    def clean_name(self) -> str:
+        return " ".join(self.cleaned_data["name"].split())
+
+
+class GeneralForm(forms.ModelForm[Project]):
+    """Name and question of a project at work."""
+
+    class Meta:
+        model = Project
+        fields = ["name", "question"]
+        labels = {"name": gettext_lazy("Name"), "question": gettext_lazy("Question")}
+        help_texts = {"question": gettext_lazy("Stands above the labels while people work.")}
+
+
+class SourceForm(forms.Form):
+    """Where items come from: a file, or pasted lines."""
+
+    file = forms.FileField(label=gettext_lazy("File"), required=False, max_length=200, allow_empty_file=True)
+    lines = forms.CharField(
+        label=gettext_lazy("Or paste texts, one a line"),
+        required=False,
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 5, "spellcheck": "false"}),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if not self.errors and not cleaned.get("file") and not cleaned.get("lines", "").strip():
+            raise forms.ValidationError(_("Choose a file, or paste some lines."))
+        return cleaned
+
+
+class LabelLinesForm(forms.Form):
+    """New labels, one a line."""
+
+    lines = forms.CharField(
+        label=gettext_lazy("Add labels, one a line"),
+        help_text=gettext_lazy("Paste from a table to add descriptions: name, tab, description."),
+        strip=False,
+        max_length=200_000,
+        widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}),
+    )
+
+    def clean_lines(self) -> list[labelset.Draft]:
+        drafts = labelset.drafts_from(self.cleaned_data["lines"])
+        if not drafts:
+            raise forms.ValidationError(_("Write at least one name."))
+        return drafts
+
+
+class LabelForm(forms.ModelForm[Label]):
+    """One label of the set. Whether name and key are free, the action says."""
+
+    class Meta:
+        model = Label
+        fields = ["name", "description", "hue", "key"]
+        widgets = {
+            "description": forms.TextInput,
+            "hue": forms.Select(choices=[(hue, hue) for hue in range(1, labelset.HUES + 1)]),
+        }
+
+    def clean_name(self) -> str:
+        return " ".join(self.cleaned_data["name"].split())
+
+    def clean_key(self) -> str:
+        return str(self.cleaned_data["key"]).lower()
+
+    def validate_unique(self) -> None:
+        """Leave it to labelset.change, which says whose name or key it is."""
+
+    def validate_constraints(self) -> None:
+        """As above."""
+
+
+class GuidelinesForm(forms.Form):
+    """Markdown, with the version that the writer started from."""
+
+    text = forms.CharField(
+        label=gettext_lazy("Guidelines"),
+        required=False,
+        strip=False,
+        max_length=100_000,
+        widget=forms.Textarea(attrs={"rows": 16}),
+    )
+    seen = forms.IntegerField(widget=forms.HiddenInput)
+    reason = forms.CharField(label=gettext_lazy("What changed, and why"), required=False, max_length=500)
+
+
+class ReasonForm(forms.Form):
+    """Why something is done; stands in the history."""
+
+    reason = forms.CharField(label=gettext_lazy("Reason"), required=False, max_length=500)
+
+
+class RoleForm(forms.Form):
+    """A member's role."""
+
+    role = forms.ChoiceField(label=gettext_lazy("Role"), choices=Membership.Role.choices)
+
+
+class InviteForm(forms.Form):
+    """People to invite, by e-mail address, in one role."""
+
+    emails = forms.CharField(
+        label=gettext_lazy("E-mail addresses"),
+        help_text=gettext_lazy("One a line, or separated by commas."),
+        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false", "autocapitalize": "off"}),
+    )
+    role = forms.ChoiceField(label=gettext_lazy("Role"), choices=Membership.Role.choices)
+
+    def clean_emails(self) -> list[str]:
+        typed = self.cleaned_data["emails"].replace(",", " ").replace(";", " ").split()
+        addresses = list(dict.fromkeys(address.strip("<>").lower() for address in typed))
+        if len(addresses) > MOST_INVITED:
+            raise forms.ValidationError(_("At most %(most)s people at a time.") % {"most": MOST_INVITED})
+        for address in addresses:
+            try:
+                validate_email(address)
+            except forms.ValidationError as error:
+                raise forms.ValidationError(
+                    _("«%(address)s» is not an e-mail address.") % {"address": address}
+                ) from error
+        return addresses
+
+
+class PercentField(forms.FloatField):
+    """A share between 0 and 1, typed and shown as a percentage."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return f"{round(value * 100, 2):g}" if isinstance(value, float) else value
+
+    def clean(self, value: Any) -> Any:
+        percent = super().clean(value)
+        return None if percent is None else round(percent / 100, 6)
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return super().has_changed(self.prepare_value(initial), data)
+
+
+STRATEGIES: Final = [
+    (
+        "default",
+        gettext_lazy("Diverse and uncertain: the most uncertain items of each region of the data (recommended)"),
+    ),
+    ("margin", gettext_lazy("Uncertain: where the two likeliest labels are closest")),
+    ("random", gettext_lazy("Random order: no help by the model, the yardstick for the others")),
+]
+
+
+class PolicyForm(forms.ModelForm[Policy]):
+    """The settings of the loop. Saving makes a new version: see projects.policies."""
+
+    agreement_share = PercentField(
+        label=gettext_lazy("Labelled twice, %"),
+        min_value=0,
+        max_value=50,
+        help_text=gettext_lazy("A random share of the items goes to several people, to see whether they agree."),
+    )
+    holdout_share = PercentField(
+        label=gettext_lazy("Kept for checking, %"),
+        min_value=0,
+        max_value=50,
+        help_text=gettext_lazy(
+            "A random share of the items never trains the model. Its accuracy is measured on them."
+        ),
+    )
+    holdout_mix = PercentField(
+        label=gettext_lazy("Checking items in each batch, %"),
+        min_value=0,
+        max_value=50,
+        help_text=gettext_lazy("How fast the measured accuracy becomes exact."),
+    )
+    strategy = forms.ChoiceField(
+        label=gettext_lazy("What comes next"), choices=STRATEGIES, widget=forms.RadioSelect
+    )
+    reason = forms.CharField(
+        label=gettext_lazy("Why this change"),
+        required=False,
+        max_length=500,
+        help_text=gettext_lazy("Stands beside the version in the list below."),
+    )
+
+    class Meta:
+        model = Policy
+        fields = [
+            "strategy",
+            "batch_size",
+            "overlap",
+            "agreement_share",
+            "agreement_overlap",
+            "holdout_share",
+            "holdout_max",
+            "holdout_mix",
+            "committee_size",
+            "lease_minutes",
+        ]
+        labels = {
+            "batch_size": gettext_lazy("Answers between two trainings"),
+            "overlap": gettext_lazy("People an item"),
+            "agreement_overlap": gettext_lazy("People an agreement item"),
+            "holdout_max": gettext_lazy("At most so many checking items"),
+            "committee_size": gettext_lazy("Models in the committee"),
+            "lease_minutes": gettext_lazy("Minutes an item is held"),
+        }
+        help_texts = {
+            "batch_size": gettext_lazy("The model learns again after so many answers, and picks as many items."),
+            "overlap": gettext_lazy("How many people answer each item. One is cheapest."),
+            "agreement_overlap": gettext_lazy("How many people answer an item of that share."),
+            "holdout_max": gettext_lazy("500 give the accuracy to within about 4 points."),
+            "committee_size": gettext_lazy("Where its models differ, an item is worth asking."),
+            "lease_minutes": gettext_lazy("After that it goes to somebody else. A late answer still counts."),
+        }
+
+    def validate_constraints(self) -> None:
+        """Leave it to policies.change: the form's instance is the version before."""
+
+    def changes(self) -> dict[str, Any]:
+        """Return what the person set, without the reason."""
+        return {name: self.cleaned_data[name] for name in self._meta.fields or ()}
+
+
+class ItemsForm(forms.Form):
+    """The filter above the table of items."""
+
+    text = forms.CharField(label=gettext_lazy("Search"), required=False, max_length=200)
+    state = forms.ChoiceField(
+        label=gettext_lazy("State"), required=False, choices=[("", gettext_lazy("All")), *Item.State.choices]
+    )
+    label = forms.ModelChoiceField(
+        label=gettext_lazy("Label"), required=False, queryset=Label.objects.none(), empty_label=gettext_lazy("All")
+    )
+    stream = forms.ChoiceField(
+        label=gettext_lazy("Came by"),
+        required=False,
+        choices=[("", gettext_lazy("Any way")), *QueueEntry.Stream.choices],
+    )
+    mark = forms.ChoiceField(
+        label=gettext_lazy("Sample"),
+        required=False,
+        choices=[
+            ("", gettext_lazy("All")),
+            ("holdout", gettext_lazy("Hold-out")),
+            ("agreement", gettext_lazy("Agreement")),
+            ("gold", gettext_lazy("Gold")),
+        ],
+    )
+
+    def __init__(self, project: Project, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        chosen: forms.ModelChoiceField[Label] = self.fields["label"]  # type: ignore[assignment]
+        chosen.queryset = project.labels.order_by("name")

@@ -1,0 +1,216 @@
+"""Change a project's label set. Ids and positions stay for ever; a label that goes is retired."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+from django.db.models import Max, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from projects import audit, setup
+from projects.errors import Refused
+from projects.models import Label, Project
+
+# Given out by themselves, in this order; further labels are found by typing their name.
+AUTOMATIC_KEYS: Final = "1234567890"
+# The labelling page needs these for itself.
+RESERVED_KEYS: Final = frozenset("sfugmnxz?/")
+MOST_LABELS: Final = 1000
+HUES: Final = 12
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A label to be: its name and what it means."""
+
+    name: str
+    description: str = ""
+
+
+def shown(project: Project) -> QuerySet[Label]:
+    """Return the labels that may be given, in the order in which people see them."""
+    return project.labels.filter(retired_at=None).order_by("order", "position")
+
+
+def retired(project: Project) -> QuerySet[Label]:
+    """Return the labels that were taken out of use."""
+    return project.labels.exclude(retired_at=None).order_by("name")
+
+
+def drafts_from(text: str) -> list[Draft]:
+    """Read one label a line; after a tab (pasted from a table) comes its description."""
+    found = []
+    for line in text.splitlines():
+        name, _tab, description = line.partition("\t")
+        if name.strip():
+            found.append(Draft(" ".join(name.split()), " ".join(description.split())))
+    return found
+
+
+@transaction.atomic
+def add(project: Project, actor: AbstractBaseUser | None, drafts: Iterable[Draft]) -> list[Label]:
+    """Add the labels that are not there yet; a retired one comes back. Return those added."""
+    held = setup.locked(project)
+    present = {label.name.casefold(): label for label in held.labels.all()}
+    highest = held.labels.aggregate(position=Max("position"), order=Max("order"))
+    position = -1 if highest["position"] is None else highest["position"]
+    order = highest["order"] or 0
+    keys = _free_keys(present.values())
+    added = []
+    for draft in drafts:
+        known = present.get(draft.name.casefold())
+        if known and known.retired_at is None:
+            continue
+        if known:
+            restore(known, actor)
+            keys = [key for key in keys if key != known.key]
+        else:
+            position, order = position + 1, order + 1
+            _check_name(draft.name)
+            known = Label.objects.create(
+                project=held,
+                position=position,
+                order=order,
+                name=draft.name,
+                description=draft.description,
+                hue=position % HUES + 1,
+                key=keys.pop(0) if keys else "",
+            )
+        present[draft.name.casefold()] = known
+        added.append(known)
+    if sum(label.retired_at is None for label in present.values()) > MOST_LABELS:
+        raise Refused(_("A label set holds at most %(most)s labels.") % {"most": MOST_LABELS})
+    if added:
+        names = [label.name for label in added]
+        subject = ngettext("%(count)s label", "%(count)s labels", len(names)) % {"count": len(names)}
+        audit.record(held, actor, "label.added", subject, after={"names": names})
+    return added
+
+
+@transaction.atomic
+def change(label: Label, actor: AbstractBaseUser, changes: dict[str, Any]) -> Label:
+    """Rename, describe, recolour a label or give it another key. Its id and position stay."""
+    held = setup.locked(label.project)
+    present = Label.objects.get(pk=label.pk)
+    before, after = audit.differences({name: getattr(present, name) for name in changes}, changes)
+    if "name" in after:
+        _check_name(after["name"])
+        taken = held.labels.filter(name__iexact=after["name"]).exclude(pk=present.pk).first()
+        if taken:
+            raise Refused(_taken_name(taken))
+    if after.get("key"):
+        _check_key(held, present, after["key"])
+    if not after:
+        return present
+    subject = present.name
+    for name, value in after.items():
+        setattr(present, name, value)
+    present.save(update_fields=list(after))
+    audit.record(held, actor, "label.changed", subject, before=before, after=after)
+    return present
+
+
+@transaction.atomic
+def retire(label: Label, actor: AbstractBaseUser) -> None:
+    """Take a label out of use: its column and the answers given with it keep their meaning.
+
+    While nothing is imported nothing can refer to it: then it is simply removed.
+    """
+    held = setup.locked(label.project)
+    present = Label.objects.filter(pk=label.pk, retired_at=None).first()
+    if present is None:
+        return
+    if held.state != Project.State.DRAFT and shown(held).count() <= 2:
+        raise Refused(_("A project needs at least two labels. Add another one first."))
+    if held.state == Project.State.DRAFT and not held.item_count:
+        present.delete()
+    else:
+        present.retired_at, present.key = timezone.now(), ""
+        present.save(update_fields=["retired_at", "key"])
+    audit.record(held, actor, "label.retired", present.name, before={"retired": False}, after={"retired": True})
+
+
+@transaction.atomic
+def restore(label: Label, actor: AbstractBaseUser | None) -> None:
+    """Bring a retired label back, with a free key where there is one."""
+    held = setup.locked(label.project)
+    present = held.labels.exclude(retired_at=None).filter(pk=label.pk).first()
+    if present is None:
+        return
+    keys = _free_keys(held.labels.all())
+    label.retired_at, label.key = None, keys[0] if keys else ""
+    label.save(update_fields=["retired_at", "key"])
+    audit.record(held, actor, "label.restored", label.name, before={"retired": True}, after={"retired": False})
+
+
+@transaction.atomic
+def move(label: Label, actor: AbstractBaseUser, steps: int) -> None:
+    """Show a label so many places further down (or up, below zero). Columns stay."""
+    held = setup.locked(label.project)
+    labels = list(shown(held))
+    here = next((index for index, one in enumerate(labels) if one.pk == label.pk), None)
+    if here is None:
+        return
+    there = min(max(here + steps, 0), len(labels) - 1)
+    if there == here:
+        return
+    labels.insert(there, labels.pop(here))
+    _renumber(labels)
+    audit.record(held, actor, "label.moved", label.name, before={"place": here + 1}, after={"place": there + 1})
+
+
+@transaction.atomic
+def sort_by_name(project: Project, actor: AbstractBaseUser) -> None:
+    """Show the labels from A to Z."""
+    held = setup.locked(project)
+    labels = list(shown(held))
+    in_order = sorted(labels, key=lambda label: label.name.casefold())
+    if in_order != labels:
+        _renumber(in_order)
+        audit.record(held, actor, "label.sorted", _("A to Z"))
+
+
+def _renumber(labels: list[Label]) -> None:
+    for order, label in enumerate(labels, start=1):
+        label.order = order
+    Label.objects.bulk_update(labels, ["order"])
+
+
+def _free_keys(labels: Iterable[Label]) -> list[str]:
+    used = {label.key for label in labels if label.retired_at is None}
+    return [key for key in AUTOMATIC_KEYS if key not in used]
+
+
+def _check_name(name: str) -> None:
+    longest = Label._meta.get_field("name").max_length or 0
+    if not name.strip():
+        raise Refused(_("A label needs a name."))
+    if len(name) > longest:
+        raise Refused(
+            _("«%(start)s…» is too long for a label: at most %(longest)s characters.")
+            % {"start": name[:20], "longest": longest}
+        )
+
+
+def _taken_name(label: Label) -> str:
+    if label.retired_at is None:
+        return _("There is already a label «%(name)s».") % {"name": label.name}
+    return _("«%(name)s» is a retired label. Bring it back instead.") % {"name": label.name}
+
+
+def _check_key(project: Project, label: Label, key: str) -> None:
+    if len(key) != 1 or key.isspace() or not key.isprintable():
+        raise Refused(_("A key is one letter or digit."))
+    if key.casefold() in RESERVED_KEYS:
+        raise Refused(_("The labelling page needs the key %(key)s itself. Choose another.") % {"key": key})
+    taken = shown(project).filter(key=key).exclude(pk=label.pk).first()
+    if taken:
+        raise Refused(
+            _("The key %(key)s belongs to «%(name)s». Choose another.") % {"key": key, "name": taken.name}
+        )

@@ -1,0 +1,76 @@
+"""Who belongs to a project, and in which role."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from projects import audit, setup
+from projects.errors import Refused
+from projects.models import Membership, Project
+
+
+def members(project: Project) -> QuerySet[Membership]:
+    """Return everybody who is or was a member, those who may still work first."""
+    return project.memberships.select_related("user").order_by("-active", "role", "user__email")
+
+
+@transaction.atomic
+def add(
+    project: Project, actor: AbstractBaseUser | None, user: AbstractBaseUser, role: str
+) -> tuple[Membership, bool]:
+    """Give a person access; return the membership and whether anything changed.
+
+    Somebody who left comes back in the new role. A present member keeps the role: see change_role.
+    """
+    held = setup.locked(project)
+    membership, created = Membership.objects.get_or_create(
+        project=held, user_id=user.pk, defaults={"role": role}
+    )
+    if not created:
+        if membership.active:
+            return membership, False
+        membership.role, membership.active = role, True
+        membership.save(update_fields=["role", "active"])
+    after = {"role": role, "active": True}
+    before = None if created else {"active": False}
+    audit.record(held, actor, "member.added", str(membership.user), before=before, after=after)
+    return membership, True
+
+
+@transaction.atomic
+def change_role(membership: Membership, actor: AbstractBaseUser, role: str) -> None:
+    """Give a member another role. The last admin stays one."""
+    held = setup.locked(membership.project)
+    member = Membership.objects.select_related("user").get(pk=membership.pk)
+    if member.role == role:
+        return
+    _keep_an_admin(held, member)
+    before, member.role = member.role, role
+    member.save(update_fields=["role"])
+    audit.record(
+        held, actor, "member.role_changed", str(member.user), before={"role": before}, after={"role": role}
+    )
+
+
+@transaction.atomic
+def deactivate(membership: Membership, actor: AbstractBaseUser) -> None:
+    """Take a person's access away; their answers stay. The last admin cannot go."""
+    held = setup.locked(membership.project)
+    member = Membership.objects.select_related("user").get(pk=membership.pk)
+    if not member.active:
+        return
+    _keep_an_admin(held, member)
+    member.active = False
+    member.save(update_fields=["active"])
+    audit.record(
+        held, actor, "member.left", str(member.user), before={"active": True}, after={"active": False}
+    )
+
+
+def _keep_an_admin(project: Project, member: Membership) -> None:
+    others = project.memberships.filter(role=Membership.Role.ADMIN, active=True).exclude(pk=member.pk)
+    if member.role == Membership.Role.ADMIN and member.active and not others.exists():
+        raise Refused(_("%(person)s is the last admin. Make somebody else an admin first.") % {"person": member.user})

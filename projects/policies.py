@@ -1,0 +1,75 @@
+"""Change a project's policy: always a new version, never an edit."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from projects import audit, setup
+from projects.errors import Refused
+from projects.models import Policy, Project
+
+# What a person may set; the rest of a policy is its version and its maker.
+FIELDS: Final = (
+    "strategy",
+    "learner",
+    "batch_size",
+    "committee_size",
+    "holdout_share",
+    "holdout_max",
+    "holdout_mix",
+    "overlap",
+    "agreement_share",
+    "agreement_overlap",
+    "lease_minutes",
+)
+# Drawn once an item at import: a later change reaches only items that come later.
+DRAWN: Final = ("holdout_share", "agreement_share")
+
+
+def values(policy: Policy) -> dict[str, Any]:
+    """Return what a policy sets, by field."""
+    return {name: getattr(policy, name) for name in FIELDS}
+
+
+@transaction.atomic
+def change(
+    project: Project, actor: AbstractBaseUser | None, changes: dict[str, Any], reason: str = ""
+) -> Policy:
+    """Put a new version into force, or return the present one where nothing differs.
+
+    The next round runs under it; a round that is running keeps the one it began with.
+    """
+    held = setup.locked(project)
+    present = held.policy
+    unknown = set(changes) - set(FIELDS)
+    if unknown:
+        raise ValueError(f"a policy has no {', '.join(sorted(unknown))}")
+    before, after = audit.differences(values(present), changes)
+    if not after and present.pk:
+        return present
+    policy = Policy(
+        project=held,
+        version=present.version + 1,
+        created_by_id=actor.pk if actor else None,
+        **{**values(present), **after},
+    )
+    _check(policy)
+    policy.save()
+    subject = _("Version %(number)s") % {"number": policy.version}
+    audit.record(held, actor, "policy.changed", subject, before=before, after=after, reason=reason)
+    return policy
+
+
+def _check(policy: Policy) -> None:
+    if policy.agreement_overlap < policy.overlap:
+        raise Refused(_("Items of the agreement sample need at least as many answers as the others."))
+    try:
+        policy.clean_fields(exclude=["project", "created_by"])
+    except ValidationError as error:
+        sentences = [f"{name}: {' '.join(messages)}" for name, messages in error.message_dict.items()]
+        raise Refused(" ".join(sentences)) from error
