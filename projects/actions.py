@@ -47,7 +47,9 @@ class Verdict:
     message: str = ""
 
 
-def submit(membership: Membership, submissions: Sequence[Submission], at: datetime | None = None) -> list[Verdict]:
+def submit(
+    membership: Membership, submissions: Sequence[Submission], at: datetime | None = None
+) -> list[Verdict]:
     """Store each submission in the order given and answer for each; one that is refused stops no other.
 
     A late answer counts, work is never thrown away; the same id again is a duplicate and changes nothing.
@@ -106,7 +108,9 @@ def _store(membership: Membership, policy: Policy, submission: Submission, at: d
     if item.state == Item.State.OPEN and entry.state != QueueEntry.State.LIVE:
         _revive(entry)
     if decided:
-        return Verdict(submission.id, "superseded", _("A lead has decided this item; your answer is kept with it."))
+        return Verdict(
+            submission.id, "superseded", _("A lead has decided this item; your answer is kept with it.")
+        )
     return Verdict(submission.id, "stored")
 
 

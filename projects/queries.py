@@ -73,7 +73,7 @@ def answered(project_id: int) -> int:
 
 def active_labels(project_id: int) -> list[Label]:
     """Labels that may be chosen, in order."""
-    return list(Label.objects.filter(project_id=project_id, retired_at=None).order_by("position"))
+    return list(Label.objects.filter(project_id=project_id, retired_at=None).order_by("order", "position"))
 
 
 def pooled_accuracy(project: Project) -> float:

@@ -96,7 +96,9 @@ def _random_slices(project: Project, policy: Policy, size: int, taken: set[int])
     """Draw the hold-out's and the agreement sample's share of a batch of ``size``, in the project's random order."""
     slices: list[Pick] = []
     seen = Item.objects.filter(project=project, holdout=True).exclude(state=Item.State.OPEN).count()
-    waiting = QueueEntry.objects.filter(project=project, state=QueueEntry.State.LIVE, item__holdout=True).count()
+    waiting = QueueEntry.objects.filter(
+        project=project, state=QueueEntry.State.LIVE, item__holdout=True
+    ).count()
     room = max(0, policy.holdout_max - seen - waiting)
     for stream, flag, share, limit in (
         (_Stream.HOLDOUT, "holdout", policy.holdout_mix, room),
@@ -107,7 +109,9 @@ def _random_slices(project: Project, policy: Policy, size: int, taken: set[int])
         if stream == _Stream.AGREEMENT:
             others = others.filter(holdout=False)
         for pk in others.values_list("pk", flat=True)[:count]:
-            slices.append(Pick(pk, stream, {"why": "random_holdout" if flag == "holdout" else "random_agreement"}))
+            slices.append(
+                Pick(pk, stream, {"why": "random_holdout" if flag == "holdout" else "random_agreement"})
+            )
             taken.add(pk)
     return slices
 
@@ -184,8 +188,12 @@ def lease(membership: Membership, count: int, at: datetime | None = None) -> lis
 def _take(membership: Membership, count: int, until: datetime, *, skipped: bool = False) -> list[Assignment]:
     """Take a free place in each of the next ``count`` entries that this person has not had."""
     had = Assignment.objects.filter(item=OuterRef("item_id"), annotator_id=membership.user_id)
-    had = had.filter(state=Assignment.State.SKIPPED) if skipped else had.exclude(state=Assignment.State.EXPIRED)
-    servable = QueueEntry.objects.filter(project_id=membership.project_id, state=QueueEntry.State.LIVE, free__gt=0)
+    had = (
+        had.filter(state=Assignment.State.SKIPPED) if skipped else had.exclude(state=Assignment.State.EXPIRED)
+    )
+    servable = QueueEntry.objects.filter(
+        project_id=membership.project_id, state=QueueEntry.State.LIVE, free__gt=0
+    )
     entries = list(
         servable.filter(Exists(had) if skipped else ~Exists(had))
         .order_by("rank")
@@ -242,7 +250,9 @@ def _take_skipped(membership: Membership, count: int, until: datetime) -> list[A
 def expire(project_id: int, at: datetime) -> int:
     """Give back the places of leases that ended before ``at``; return how many."""
     with transaction.atomic():
-        over = Assignment.objects.filter(project_id=project_id, state=Assignment.State.LEASED, expires_at__lte=at)
+        over = Assignment.objects.filter(
+            project_id=project_id, state=Assignment.State.LEASED, expires_at__lte=at
+        )
         entries = list(
             QueueEntry.objects.filter(pk__in=over.values("entry_id"))
             .select_for_update(skip_locked=True, no_key=True)

@@ -26,7 +26,9 @@ def rejudge(project: Project, policy: Policy, item: Item, at: datetime) -> None:
     A decision of a lead and a label known at import stand. A vote that changes while a dispute is open marks
     the dispute and never closes it, unless it was the flag that opened it.
     """
-    if item.state == Item.State.EXCLUDED or (item.state == Item.State.SETTLED and item.settled_source in FIXED):
+    if item.state == Item.State.EXCLUDED or (
+        item.state == Item.State.SETTLED and item.settled_source in FIXED
+    ):
         return
     said = list(queries.current(Annotation.objects.filter(item=item)).order_by("pk"))
     flagged = any(annotation.kind == Annotation.Kind.FLAG for annotation in said)
@@ -130,7 +132,9 @@ def _majority(votes: list[frozenset[int]], answer: frozenset[int], task: str) ->
         return False
     if task == Project.Task.MULTI and all(vote != CANT_TELL for vote in votes):
         labels = frozenset().union(*votes)
-        return all(2 * sum((label in vote) == (label in answer) for vote in votes) > len(votes) for label in labels)
+        return all(
+            2 * sum((label in vote) == (label in answer) for vote in votes) > len(votes) for label in labels
+        )
     return 2 * votes.count(answer) > len(votes)
 
 

@@ -3,4 +3,10 @@
 from django.urls import path
 from django.urls.resolvers import URLPattern
 
-urlpatterns: list[URLPattern] = []
+from projects.views import label
+
+urlpatterns: list[URLPattern] = [
+    path("projects/<int:project_id>/label/", label.label, name="label"),
+    path("projects/<int:project_id>/work/", label.work, name="work"),
+    path("projects/<int:project_id>/mine/", label.my_labels, name="my-labels"),
+]

@@ -1,0 +1,152 @@
+"""What the labelling page shows: items in hand, how far the work is, and why there is none."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
+
+from projects import queries, reasons
+from projects.models import Annotation, Assignment, Item, Label, Membership, Project, QueueEntry
+
+# Items kept in the browser besides the one on the stage.
+AHEAD = 5
+# What the first model needs: so many answers for each of two labels.
+FIRST_MODEL = 5
+HISTORY = 50
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a person and the project are. ``needed`` more answers start the next round."""
+
+    mine: int
+    answered: int
+    items: int
+    since: int
+    batch: int
+    learning: bool
+
+    @property
+    def needed(self) -> int:
+        return max(0, self.batch - self.since)
+
+    def sentence(self) -> str:
+        """Say in words what the bar shows."""
+        if self.needed == 0:
+            return _("Retraining now")
+        if self.learning:
+            return _("Next retrain in %(count)d") % {"count": self.needed}
+        return _("First model in %(count)d") % {"count": self.needed}
+
+
+def progress(membership: Membership, labels: Sequence[Label]) -> Progress:
+    """Count what the page's bars show, at a cost that does not grow with the project."""
+    project = membership.project
+    learning = project.round_mark > 0
+    since, batch = (
+        (queries.answers_since_round(project), project.policy.batch_size)
+        if learning
+        else (_towards_first_model(project, labels), 2 * FIRST_MODEL)
+    )
+    return Progress(
+        mine=membership.answered,
+        answered=queries.answered(project.pk),
+        items=project.item_count,
+        since=min(since, batch),
+        batch=batch,
+        learning=learning,
+    )
+
+
+def _towards_first_model(project: Project, labels: Sequence[Label]) -> int:
+    """Answers that count towards the first model: up to five for each of the two commonest labels."""
+    settled = Item.objects.filter(project=project, state=Item.State.SETTLED, holdout=False)
+    counts: Counter[int] = Counter()
+    for chosen in settled.exclude(settled_labels=None).values_list("settled_labels", flat=True)[:2000]:
+        counts.update(chosen)
+    return sum(min(FIRST_MODEL, count) for _label, count in counts.most_common(2))
+
+
+def as_json(shown: Progress) -> dict[str, Any]:
+    """The same for the page's script."""
+    return {**asdict(shown), "sentence": shown.sentence()}
+
+
+def item_html(item: Item, project: Project) -> str:
+    """Render an item as the page shows it."""
+    return render_to_string("projects/_item.html", {"item": item, "project": project})
+
+
+def in_hand(
+    assignments: Sequence[Assignment], project: Project, have: frozenset[int] = frozenset()
+) -> list[dict[str, Any]]:
+    """The items of assignments that the browser does not have yet, rendered. Never a word on why, or by whom."""
+    return [
+        {"id": a.item_id, "number": a.item.number, "html": item_html(a.item, project)}
+        for a in assignments
+        if a.item_id not in have
+    ]
+
+
+def why(membership: Membership, item_ids: Sequence[int], labels: Sequence[Label]) -> dict[int, str]:
+    """Say why these items were asked: told after the answer, so that it leads nobody."""
+    mine = Assignment.objects.filter(annotator_id=membership.user_id, item_id__in=item_ids).select_related(
+        "entry"
+    )
+    names = {label.position: label.name for label in labels}
+    return {a.item_id: reasons.sentence(a.entry.reason, names) for a in mine}
+
+
+def history(membership: Membership, labels: Sequence[Label]) -> list[dict[str, Any]]:
+    """A person's newest judgements, newest first, as the page lists them."""
+    names = {label.pk: label for label in labels}
+    return [
+        _remembered(row, names) for row in queries.my_last(membership.project_id, membership.user_id, HISTORY)
+    ]
+
+
+def _remembered(row: Annotation, labels: dict[int, Label]) -> dict[str, Any]:
+    chosen = [labels[pk] for pk in row.labels if pk in labels]
+    return {
+        "item": row.item_id,
+        "number": row.item.number,
+        "kind": row.kind,
+        "labels": [label.pk for label in chosen],
+        "said": ", ".join(label.name for label in chosen) or _said(row.kind),
+        "hue": chosen[0].hue if chosen else 0,
+        "text": row.item.text[:80] or _("Picture %(number)d") % {"number": row.item.number},
+        "created_at": row.created_at,
+    }
+
+
+def _said(kind: str) -> str:
+    return _("None of these") if kind == Annotation.Kind.ANSWER else str(Annotation.Kind(kind).label)
+
+
+def nothing_to_do(membership: Membership) -> tuple[str, str]:
+    """Say why a person has no item, and what to do: a heading and a sentence."""
+    project = membership.project
+    if project.state == Project.State.DRAFT:
+        return _("This project is not ready yet"), _(
+            "Its admin is still setting it up. Come back in a while."
+        )
+    if project.state != Project.State.ACTIVE:
+        return _("This project is paused"), _(
+            "Nothing is lost. You can go on as soon as an admin opens it again."
+        )
+    if project.item_count == 0:
+        return _("There are no items yet"), _("An admin can add a file under Settings, Data.")
+    held = QueueEntry.objects.filter(project=project, state=QueueEntry.State.LIVE).exists()
+    if held:
+        return (
+            _("Nothing for you right now"),
+            _(
+                "The last items are with other people, or wait for somebody else's vote. This page looks again by itself."
+            ),
+        )
+    return _("All done"), _("Every item has been answered. Thank you.")

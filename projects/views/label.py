@@ -1,0 +1,189 @@
+"""The labelling page, and the one address that it talks to while people work."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from projects import access, actions, labelling, markdown, queries, queue
+from projects.errors import Refused
+from projects.models import Annotation, Item, Membership
+
+# A browser sends its outbox in pieces of this size.
+MOST_AT_ONCE = 20
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+@login_required
+def label(request: HttpRequest, project_id: int) -> HttpResponse:
+    """Show the next item; without scripts, take its answer too."""
+    member = access.membership(request.user, project_id)
+    if request.method == "POST":
+        return _answered_by_form(request, member)
+    labels = queries.active_labels(project_id)
+    assignments = queue.lease(member, labelling.AHEAD + 1)
+    items = [assignment.item for assignment in assignments]
+    if (again := _asked_for(request, member)) is not None:
+        items = [again, *[item for item in items if item.pk != again.pk]]
+    project = member.project
+    shown = labelling.progress(member, labels)
+    context = {
+        "project": project,
+        "membership": member,
+        "labels": labels,
+        "multi": project.task == project.Task.MULTI,
+        "find": len(labels) > 10,
+        "item": items[0] if items else None,
+        "again": again,
+        "submission": uuid4(),
+        "guidelines": markdown.render(project.guidelines),
+        "progress": shown,
+        "history": labelling.history(member, labels)[:8],
+        "nothing": None if items else labelling.nothing_to_do(member),
+        "desk": _desk(request, member, items, shown),
+    }
+    return render(request, "projects/label.html", context)
+
+
+@never_cache
+@require_POST
+def work(request: HttpRequest, project_id: int) -> JsonResponse:
+    """Take what the outbox holds, answer for each id, and fill the browser's hands again, in one round trip.
+
+    The body is JSON: ``submissions`` (see actions.parse), ``want`` (items to hold in all), ``have`` (item ids).
+    Answers 401 when the session has ended, so that the browser keeps what it holds and asks to sign in.
+    """
+    if not request.user.is_authenticated:
+        return JsonResponse({"message": "signed out"}, status=401)
+    member = access.membership(request.user, project_id)
+    try:
+        submissions, want, have = _read(request)
+    except Refused as refusal:
+        return JsonResponse({"message": str(refusal)}, status=422)
+    verdicts = actions.submit(member, submissions)
+    assignments = queue.lease(member, want) if want else []
+    labels = queries.active_labels(project_id)
+    member.refresh_from_db(fields=["answered"])
+    stored = {s.id: s.item_id for s in submissions if s.kind in Annotation.COUNTED}
+    reasons = labelling.why(member, list(stored.values()), labels) if stored else {}
+    answer: dict[str, Any] = {
+        "verdicts": [
+            {
+                "id": v.id,
+                "status": v.status,
+                "message": v.message,
+                "why": reasons.get(stored.get(v.id, 0), ""),
+            }
+            for v in verdicts
+        ],
+        "items": labelling.in_hand(assignments, member.project, have),
+        "held": [assignment.item_id for assignment in assignments],
+        "progress": labelling.as_json(labelling.progress(member, labels)),
+    }
+    if want and not assignments:
+        answer["nothing"] = labelling.nothing_to_do(member)
+    return JsonResponse(answer)
+
+
+@require_GET
+@login_required
+def my_labels(request: HttpRequest, project_id: int) -> HttpResponse:
+    """List a person's newest judgements, each with a way to change it."""
+    member = access.membership(request.user, project_id)
+    rows = labelling.history(member, queries.active_labels(project_id))
+    return render(
+        request, "projects/my_labels.html", {"project": member.project, "membership": member, "rows": rows}
+    )
+
+
+def _desk(
+    request: HttpRequest, member: Membership, items: list[Item], shown: labelling.Progress
+) -> dict[str, Any]:
+    """What the page's script starts from."""
+    project = member.project
+    return {
+        "user": request.user.pk,
+        "project": project.pk,
+        "multi": project.task == project.Task.MULTI,
+        "ahead": labelling.AHEAD,
+        "work": reverse("work", args=[project.pk]),
+        "label": reverse("label", args=[project.pk]),
+        "signIn": f"{reverse('account_login')}?next={reverse('label', args=[project.pk])}",
+        "items": [
+            {"id": item.pk, "number": item.number, "html": labelling.item_html(item, project)}
+            for item in items
+        ],
+        "progress": labelling.as_json(shown),
+    }
+
+
+def _asked_for(request: HttpRequest, member: Membership) -> Item | None:
+    """The item of ``?item=`` where this person has judged it before and wants to change the answer."""
+    wanted = request.GET.get("item", "")
+    if not (wanted.isascii() and wanted.isdigit() and len(wanted) < 19):
+        return None
+    mine = Annotation.objects.filter(
+        item_id=int(wanted), annotator_id=member.user_id, project_id=member.project_id
+    ).select_related("item")
+    found = mine.first()
+    return found.item if found else None
+
+
+def _read(request: HttpRequest) -> tuple[list[actions.Submission], int, frozenset[int]]:
+    """Read the JSON body, or refuse it in words."""
+    try:
+        body = json.loads(request.body)
+        rows, want, have = body.get("submissions", []), body.get("want", 0), body.get("have", [])
+        numbers = [want, *have]
+    except (ValueError, AttributeError, TypeError) as error:
+        raise Refused("The request could not be read.") from error
+    if not isinstance(rows, list) or len(rows) > MOST_AT_ONCE or len(have) > 1000:
+        raise Refused("The request holds too much at once.")
+    if any(type(number) is not int for number in numbers):
+        raise Refused("The request could not be read.")
+    return actions.parse(rows), min(max(want, 0), 4 * labelling.AHEAD), frozenset(have)
+
+
+def _answered_by_form(request: HttpRequest, member: Membership) -> HttpResponse:
+    """Take one judgement from a plain form and go on to the next item."""
+    try:
+        submission = _from_form(request, member)
+        verdict = actions.submit(member, [submission])[0]
+    except (ValueError, OverflowError):
+        messages.error(request, "The answer could not be read. Please answer again.")
+        return redirect("label", member.project_id)
+    if verdict.status == "rejected":
+        messages.error(request, verdict.message)
+    if submission.kind == Annotation.Kind.UNDO and verdict.status != "rejected":
+        return redirect(f"{reverse('label', args=[member.project_id])}?item={submission.item_id}")
+    return redirect("label", member.project_id)
+
+
+def _from_form(request: HttpRequest, member: Membership) -> actions.Submission:
+    """Read a plain form. «Undo» means the newest judgement, not the item in view. Raises ValueError."""
+    form = request.POST
+    kind, _colon, reason = form.get("kind", Annotation.Kind.ANSWER).partition(":")
+    labels = () if reason == "none" else tuple(int(pk) for pk in form.getlist("label"))
+    item_id = int(form.get("item") or 0)
+    if kind == Annotation.Kind.UNDO and (
+        last := queries.my_last(member.project_id, member.user_id, 1).first()
+    ):
+        item_id = last.item_id
+    return actions.Submission(
+        id=UUID(form.get("submission", "")),
+        item_id=item_id,
+        kind=kind,
+        labels=labels,
+        note=form.get("note", ""),
+        reason=reason,
+    )
