@@ -160,6 +160,12 @@ CELERY_WORKER_MAX_MEMORY_PER_CHILD = 2_000_000  # kB; a child that grew is repla
 CELERY_TIMEZONE = "UTC"
 # Whoever waits rings again: a lost message costs seconds, never work.
 TICK_SECONDS = float(os.environ.get("TICK_SECONDS", "2"))
+# Long work says every few seconds that it goes on; when it has been silent for so long, another takes it over.
+HEARTBEAT_SECONDS = float(os.environ.get("HEARTBEAT_SECONDS", "5"))
+STALE_SECONDS = float(os.environ.get("STALE_SECONDS", "30"))
+# Feature shards of one project that are computed side by side, over all workers; and threads of one task.
+FEATURE_LANES = int(os.environ.get("FEATURE_LANES", "1"))
+WORKER_THREADS = int(os.environ.get("WORKER_THREADS", "1"))
 CELERY_BEAT_SCHEDULE = {
     "tick": {
         "task": "sampling.tasks.tick",
@@ -167,7 +173,8 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 10 * TICK_SECONDS},
     }
 }
-CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat")
+# The clock keeps nothing on disk: a beat too many or too few does no harm.
+CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
 
 AUTH_USER_MODEL = "annotator.User"
 AUTHENTICATION_BACKENDS = [

@@ -25,6 +25,10 @@ class FeatureSet(models.Model):
     fitted = models.CharField(max_length=200, blank=True)
     # Items that the project had when it was fitted: a pool that grew by a half wants a new one.
     fitted_items = models.PositiveIntegerField(default=0)
+    # Who fits it: claimed like a round. And what went wrong last, here or in a shard.
+    attempt = models.PositiveIntegerField(default=0)
+    claimed_at = models.DateTimeField(null=True, blank=True)
+    error = models.TextField(blank=True)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
