@@ -44,14 +44,14 @@ class Progress:
         return _("First model in %(count)d") % {"count": self.needed}
 
 
-def progress(membership: Membership, labels: Sequence[Label]) -> Progress:
+def progress(membership: Membership) -> Progress:
     """Count what the page's bars show, at a cost that does not grow with the project."""
     project = membership.project
     learning = project.round_mark > 0
     since, batch = (
         (queries.answers_since_round(project), project.policy.batch_size)
         if learning
-        else (_towards_first_model(project, labels), 2 * FIRST_MODEL)
+        else (_towards_first_model(project), 2 * FIRST_MODEL)
     )
     return Progress(
         mine=membership.answered,
@@ -63,7 +63,7 @@ def progress(membership: Membership, labels: Sequence[Label]) -> Progress:
     )
 
 
-def _towards_first_model(project: Project, labels: Sequence[Label]) -> int:
+def _towards_first_model(project: Project) -> int:
     """Answers that count towards the first model: up to five for each of the two commonest labels."""
     settled = Item.objects.filter(project=project, state=Item.State.SETTLED, holdout=False)
     counts: Counter[int] = Counter()
@@ -85,7 +85,7 @@ def item_html(item: Item, project: Project) -> str:
 def in_hand(
     assignments: Sequence[Assignment], project: Project, have: frozenset[int] = frozenset()
 ) -> list[dict[str, Any]]:
-    """The items of assignments that the browser does not have yet, rendered. Never a word on why, or by whom."""
+    """Render the items that the browser does not have yet. Never a word on why, or on who else."""
     return [
         {"id": a.item_id, "number": a.item.number, "html": item_html(a.item, project)}
         for a in assignments
@@ -145,8 +145,6 @@ def nothing_to_do(membership: Membership) -> tuple[str, str]:
     if held:
         return (
             _("Nothing for you right now"),
-            _(
-                "The last items are with other people, or wait for somebody else's vote. This page looks again by itself."
-            ),
+            _("The last items are with other people. This page looks again by itself."),
         )
     return _("All done"), _("Every item has been answered. Thank you.")

@@ -34,7 +34,7 @@ def votes(item_ids: Iterable[int]) -> QuerySet[Annotation]:
 
 
 def pool(project: Project) -> QuerySet[Item]:
-    """Open items that a strategy may pick: neither hold-out nor agreement sample, which are drawn at random."""
+    """Open items that a strategy may pick: neither hold-out nor agreement sample."""
     return Item.objects.filter(project=project, state=Item.State.OPEN, holdout=False, agreement=False)
 
 

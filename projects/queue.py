@@ -1,8 +1,8 @@
 """The queue: publish what is to be asked, lease it to people, take back what expired.
 
 Every guarantee hangs on columns of one row or on a unique constraint, so it holds at any concurrency:
-``QueueEntry.free`` never falls below zero, and an item has one Assignment a person. PostgreSQL evaluates a filter
-on the locked row's own columns again after it got the lock; a filter on other tables it would not.
+``QueueEntry.free`` never falls below zero, and an item has one Assignment a person. PostgreSQL evaluates a
+filter on the locked row's own columns again after it got the lock; a filter on other tables it would not.
 Locks are always taken in the order membership, item, entry, assignment.
 """
 
@@ -37,15 +37,15 @@ class Pick:
     reason: dict[str, Any] = field(default_factory=dict)
 
 
-# --- publishing -------------------------------------------------------------------------------------------------
+# --- publishing ------------------------------------------------------------------------------------------
 
 
 @transaction.atomic
 def publish(project: Project, picks: Sequence[Pick], round_number: int) -> int:
-    """Put a round's picks in the queue, best first, with the random slices mixed in; return how many were added.
+    """Put a round's picks in the queue, best first, the random slices mixed in; return how many were added.
 
     Entries that nobody holds and nobody answered are withdrawn; the others stay and come first.
-    Picks whose item was settled or queued meanwhile are left out. Repeating the call adds nothing.
+    Picks whose item was settled or queued meanwhile are left out. Repeating the call changes nothing.
     """
     untouched = QueueEntry.objects.filter(project=project, state=QueueEntry.State.LIVE, free=F("places"))
     untouched.exclude(stream=_Stream.AGAIN).update(state=QueueEntry.State.WITHDRAWN)
@@ -61,7 +61,8 @@ def ask_again(item: Item, round_number: int = 0) -> None:
     """Ask one more person about an item, before everything else. The caller holds the item's lock."""
     counted = Assignment.objects.filter(item=item, state=Assignment.State.SUBMITTED).count()
     live = QueueEntry.objects.filter(item=item, state=QueueEntry.State.LIVE)
-    if live.update(places=counted + 1, free=1, stream=_Stream.AGAIN):
+    reason = {"why": "lead_asked"}
+    if live.update(places=counted + 1, free=1, stream=_Stream.AGAIN, reason=reason):
         return
     QueueEntry.objects.create(
         project_id=item.project_id,
@@ -69,6 +70,7 @@ def ask_again(item: Item, round_number: int = 0) -> None:
         round_number=round_number,
         rank=0,
         stream=_Stream.AGAIN,
+        reason=reason,
         places=counted + 1,
         free=1,
     )
@@ -93,7 +95,7 @@ def _unqueued(project: Project) -> QuerySet[Item]:
 
 
 def _random_slices(project: Project, policy: Policy, size: int, taken: set[int]) -> list[Pick]:
-    """Draw the hold-out's and the agreement sample's share of a batch of ``size``, in the project's random order."""
+    """Draw the hold-out's and the agreement sample's share of a batch, in the project's random order."""
     slices: list[Pick] = []
     seen = Item.objects.filter(project=project, holdout=True).exclude(state=Item.State.OPEN).count()
     waiting = QueueEntry.objects.filter(
@@ -152,7 +154,7 @@ def _add(project: Project, policy: Policy, picks: Sequence[Pick], round_number: 
     return len(entries)
 
 
-# --- leasing ----------------------------------------------------------------------------------------------------
+# --- leasing ---------------------------------------------------------------------------------------------
 
 
 @transaction.atomic
@@ -244,7 +246,7 @@ def _take_skipped(membership: Membership, count: int, until: datetime) -> list[A
     return _take(membership, count, until, skipped=True)
 
 
-# --- giving back ------------------------------------------------------------------------------------------------
+# --- giving back -----------------------------------------------------------------------------------------
 
 
 def expire(project_id: int, at: datetime) -> int:
@@ -289,7 +291,7 @@ def unheld(project_id: int) -> int:
 
 
 def withdraw(item_ids: Iterable[int]) -> None:
-    """Take items out of the queue, whoever waits for them; leases that exist run on and their answers count."""
+    """Take items out of the queue, whoever waits; leases that exist run on and their answers count."""
     QueueEntry.objects.filter(item_id__in=item_ids, state=QueueEntry.State.LIVE).update(
         state=QueueEntry.State.WITHDRAWN
     )

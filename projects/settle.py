@@ -1,4 +1,4 @@
-"""What an item's label rests on: votes, or a lead's decision, which wins. The caller holds the item's lock."""
+"""What an item's label rests on: votes, or a lead's decision, which wins. Callers hold the item's lock."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def rejudge(project: Project, policy: Policy, item: Item, at: datetime) -> None:
     said = list(queries.current(Annotation.objects.filter(item=item)).order_by("pk"))
     flagged = any(annotation.kind == Annotation.Kind.FLAG for annotation in said)
     votes = [as_vote(annotation) for annotation in said if annotation.kind in Annotation.COUNTED]
-    if item.state == Item.State.DISPUTED and not _flag_taken_back(item, flagged, votes, at):
+    if item.state == Item.State.DISPUTED and not _flag_taken_back(item, flagged, at):
         return
     if flagged:
         dispute(item, [Dispute.Reason.FLAG], at)
@@ -89,7 +89,7 @@ def undo_resolution(item: Item) -> None:
     _clear(item, Item.State.DISPUTED)
 
 
-def _flag_taken_back(item: Item, flagged: bool, votes: list[frozenset[int]], at: datetime) -> bool:
+def _flag_taken_back(item: Item, flagged: bool, at: datetime) -> bool:
     """Mark the open dispute as changed; dismiss it when it hung on a flag that is no more."""
     open_dispute = Dispute.objects.filter(item=item, state=Dispute.State.OPEN).first()
     if open_dispute is None:
@@ -127,7 +127,7 @@ def _decide(project: Project, item: Item, votes: list[frozenset[int]], at: datet
 
 
 def _majority(votes: list[frozenset[int]], answer: frozenset[int], task: str) -> bool:
-    """Whether three or more votes carry an answer by more than half; for several labels, each label on its own."""
+    """Whether three or more votes carry an answer by more than half; several labels: each on its own."""
     if len(votes) < 3:
         return False
     if task == Project.Task.MULTI and all(vote != CANT_TELL for vote in votes):
@@ -139,7 +139,7 @@ def _majority(votes: list[frozenset[int]], answer: frozenset[int], task: str) ->
 
 
 def _reopen(item: Item) -> None:
-    """Ask for the missing answers: the item is open, and so is its entry where somebody took an answer back."""
+    """Ask for the missing answers: an answer was taken back, or another one is needed."""
     if item.state != Item.State.OPEN:
         _clear(item, Item.State.OPEN)
 

@@ -36,7 +36,7 @@ def label(request: HttpRequest, project_id: int) -> HttpResponse:
     if (again := _asked_for(request, member)) is not None:
         items = [again, *[item for item in items if item.pk != again.pk]]
     project = member.project
-    shown = labelling.progress(member, labels)
+    shown = labelling.progress(member)
     context = {
         "project": project,
         "membership": member,
@@ -60,7 +60,7 @@ def label(request: HttpRequest, project_id: int) -> HttpResponse:
 def work(request: HttpRequest, project_id: int) -> JsonResponse:
     """Take what the outbox holds, answer for each id, and fill the browser's hands again, in one round trip.
 
-    The body is JSON: ``submissions`` (see actions.parse), ``want`` (items to hold in all), ``have`` (item ids).
+    The body is JSON: ``submissions`` (see actions.parse), ``want`` (items to hold), ``have`` (item ids).
     Answers 401 when the session has ended, so that the browser keeps what it holds and asks to sign in.
     """
     if not request.user.is_authenticated:
@@ -88,7 +88,7 @@ def work(request: HttpRequest, project_id: int) -> JsonResponse:
         ],
         "items": labelling.in_hand(assignments, member.project, have),
         "held": [assignment.item_id for assignment in assignments],
-        "progress": labelling.as_json(labelling.progress(member, labels)),
+        "progress": labelling.as_json(labelling.progress(member)),
     }
     if want and not assignments:
         answer["nothing"] = labelling.nothing_to_do(member)
