@@ -68,6 +68,8 @@ class Dispute(models.Model):
         RESOLVED = "resolved", "Resolved"
         SENT_BACK = "sent_back", "Sent back"
         DISMISSED = "dismissed", "Dismissed"
+        # The decision stays in the log; the item waits in a new dispute.
+        UNDONE = "undone", "Decision taken back"
 
     class Reason(models.TextChoices):
         TIE = "tie", "The votes differ"
