@@ -85,3 +85,9 @@ class SignInLink(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True, blank=True)
+
+
+class WorkerSeen(models.Model):
+    """When a worker last finished a task: one row, so that any web server can tell whether the loop is alive."""
+
+    at = models.DateTimeField(default=timezone.now)

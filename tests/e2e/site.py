@@ -59,7 +59,7 @@ def _wait_for(address: str, process: subprocess.Popen[bytes], log: Path) -> None
     for _ in range(600):
         if process.poll() is not None:
             raise RuntimeError(f"The site ended before it answered:\n{log.read_text()}")
-        with suppress(OSError), urllib.request.urlopen(f"{address}/account/login/", timeout=5):
+        with suppress(OSError), urllib.request.urlopen(f"{address}/healthz", timeout=5):
             return
         time.sleep(0.1)
     raise RuntimeError(f"The site did not answer within a minute:\n{log.read_text()}")
