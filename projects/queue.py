@@ -53,7 +53,7 @@ def publish(project: Project, picks: Sequence[Pick], round_number: int) -> int:
     chosen = [pick for pick in picks if pick.stream != _Stream.RESERVE]
     reserve = [pick for pick in picks if pick.stream == _Stream.RESERVE]
     taken = {pick.item_id for pick in picks}
-    mixed = _interleave(chosen, _random_slices(project, policy, len(chosen), taken))
+    mixed = _interleave(chosen, *_random_slices(project, policy, len(chosen), taken))
     return _add(project, policy, [*mixed, *reserve], round_number)
 
 
@@ -94,34 +94,23 @@ def _unqueued(project: Project) -> QuerySet[Item]:
     return Item.objects.filter(~Exists(live), project=project, state=Item.State.OPEN).order_by("shuffle")
 
 
-def _random_slices(project: Project, policy: Policy, size: int, taken: set[int]) -> list[Pick]:
+def _random_slices(project: Project, policy: Policy, size: int, taken: set[int]) -> list[list[Pick]]:
     """Draw the hold-out's and the agreement sample's share of a batch, in the project's random order."""
-    slices: list[Pick] = []
     seen = Item.objects.filter(project=project, holdout=True).exclude(state=Item.State.OPEN).count()
-    waiting = QueueEntry.objects.filter(
-        project=project, state=QueueEntry.State.LIVE, item__holdout=True
-    ).count()
-    room = max(0, policy.holdout_max - seen - waiting)
-    for stream, flag, share, limit in (
-        (_Stream.HOLDOUT, "holdout", policy.holdout_mix, room),
-        (_Stream.AGREEMENT, "agreement", policy.agreement_share, size),
-    ):
-        count = min(limit, round(size * share))
-        others = _unqueued(project).filter(**{flag: True}).exclude(pk__in=taken)
-        if stream == _Stream.AGREEMENT:
-            others = others.filter(holdout=False)
-        for pk in others.values_list("pk", flat=True)[:count]:
-            slices.append(
-                Pick(pk, stream, {"why": "random_holdout" if flag == "holdout" else "random_agreement"})
-            )
-            taken.add(pk)
-    return slices
+    live = QueueEntry.objects.filter(project=project, state=QueueEntry.State.LIVE)
+    room = max(0, policy.holdout_max - seen - live.filter(item__holdout=True).count())
+    unqueued = _unqueued(project).exclude(pk__in=taken)
+    holdout = unqueued.filter(holdout=True)[: min(room, round(size * policy.holdout_mix))]
+    agreement = unqueued.filter(agreement=True, holdout=False)[: round(size * policy.agreement_share)]
+    return [
+        [Pick(item.pk, _Stream.HOLDOUT, {"why": "random_holdout"}) for item in holdout.only("pk")],
+        [Pick(item.pk, _Stream.AGREEMENT, {"why": "random_agreement"}) for item in agreement.only("pk")],
+    ]
 
 
-def _interleave(main: Sequence[Pick], extra: Sequence[Pick]) -> list[Pick]:
-    """Spread ``extra`` evenly over ``main``, keeping the order of both."""
-    keyed = [((i + 0.5) / len(main), pick) for i, pick in enumerate(main)]
-    keyed += [((i + 0.5) / len(extra), pick) for i, pick in enumerate(extra)]
+def _interleave(*streams: Sequence[Pick]) -> list[Pick]:
+    """Spread each stream evenly over the whole, keeping its order."""
+    keyed = [((i + 0.5) / len(stream), pick) for stream in streams for i, pick in enumerate(stream)]
     return [pick for _, pick in sorted(keyed, key=lambda pair: pair[0])]
 
 

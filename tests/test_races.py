@@ -1,0 +1,97 @@
+"""Many people at once, in real threads and on real locks."""
+
+from collections import Counter
+from threading import Barrier, Thread
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+
+from projects import actions, queue
+from projects.models import Annotation, Assignment, Membership, QueueEntry
+from tests.factories import hand, make_member, make_project, submission
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def together(*works):
+    """Run all at the same moment; raise what any of them raised."""
+    start, errors = Barrier(len(works)), []
+
+    def run(work):
+        try:
+            start.wait()
+            work()
+        except Exception as error:
+            errors.append(error)
+        finally:
+            connection.close()
+
+    threads = [Thread(target=run, args=[work]) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+
+
+def labeller(membership, hold=3):
+    """Label until nothing is left, holding some items ahead."""
+
+    def work():
+        member = Membership.objects.select_related("project").get(pk=membership.pk)
+        label = member.project.labels.first()
+        while held := queue.lease(member, hold):
+            actions.submit(member, [submission(held[0].item, label)])
+
+    return work
+
+
+def test_eight_people_at_once_never_get_the_same_item():
+    project = make_project(items=80)
+    queue.publish(project, [queue.Pick(item.pk, "strategy") for item in project.items.all()[:40]], 1)
+    together(*[labeller(make_member(project)) for _ in range(8)])
+    judged = list(Annotation.objects.values_list("item", flat=True))
+    assert len(judged) == len(set(judged)) == 80
+    assert not project.items.exclude(state="settled").exists()
+
+
+def test_items_for_three_go_to_exactly_three_different_people():
+    project = make_project(items=30, policy={"overlap": 3, "agreement_overlap": 3})
+    together(*[labeller(make_member(project)) for _ in range(6)])
+    assert set(Counter(Annotation.objects.values_list("item", flat=True)).values()) == {3}
+    assert not QueueEntry.objects.exclude(free=0).exists()
+
+
+def test_two_tabs_of_one_person_share_their_assignments():
+    project = make_project(items=40)
+    member = make_member(project)
+    together(*[lambda: queue.lease(Membership.objects.get(pk=member.pk), 5) for _ in range(4)])
+    assert Assignment.objects.count() == 5
+
+
+def test_the_same_submission_from_many_threads_is_stored_once():
+    project = make_project(items=1)
+    member, item = make_member(project), project.items.get()
+    hand(member, item)
+    sent = submission(item, project.labels.first(), id=uuid4())
+    seen = []
+    together(*[lambda: seen.extend(actions.submit(member, [sent])) for _ in range(6)])
+    assert Counter(v.status for v in seen) == {"stored": 1, "duplicate": 5}
+    member.refresh_from_db()
+    assert member.answered == 1
+
+
+def test_a_round_published_while_people_label_serves_nothing_twice():
+    project = make_project(items=90)
+    items = list(project.items.order_by("number"))
+
+    def publish():
+        for number in range(1, 7):
+            queue.publish(project, [queue.Pick(item.pk, "strategy") for item in items[number * 10 :]], number)
+
+    together(publish, *[labeller(make_member(project)) for _ in range(4)])
+    judged = Counter(Annotation.objects.values_list("item", flat=True))
+    assert set(judged.values()) == {1}
+    assert len(judged) == 90
