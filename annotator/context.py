@@ -7,7 +7,7 @@ THEME_COOKIE = "theme"
 
 
 def theme(request: HttpRequest) -> dict[str, str]:
-    """The person's theme, or what this browser chose while nobody is signed in: rendered, so nothing flashes."""
+    """The person's theme, or this browser's while nobody is signed in: rendered, so that nothing flashes."""
     user = getattr(request, "user", None)
     if user is not None and user.is_authenticated:
         return {"theme": user.theme}

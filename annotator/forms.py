@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django import forms
-from django.utils.translation import gettext_lazy as _
+from django.contrib.auth.password_validation import password_validators_help_text_html, validate_password
+from django.utils.functional import lazystr
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from annotator.models import User
+from annotator.models import Invitation, User
 
 if TYPE_CHECKING:
     UserForm = forms.ModelForm[User]
@@ -19,18 +22,64 @@ class MeForm(UserForm):
     """What a person may change about themselves."""
 
     theme = forms.ChoiceField(
-        label=_("Colours"),
-        choices=[("auto", _("As this device says")), ("light", _("Light")), ("dark", _("Dark"))],
+        label=gettext_lazy("Colours"),
+        choices=[
+            ("auto", gettext_lazy("As this device says")),
+            ("light", gettext_lazy("Light")),
+            ("dark", gettext_lazy("Dark")),
+        ],
     )
 
     class Meta:
         model = User
         fields = ["name", "theme", "single_keys"]
-        labels = {"name": _("Name"), "single_keys": _("Single keys act")}
+        labels = {"name": gettext_lazy("Name"), "single_keys": gettext_lazy("Single keys act")}
         help_texts = {
-            "name": _("Leads and admins of your projects see it. Blank: they see your e-mail address."),
-            "single_keys": _(
-                "One key answers, skips or flags. Switch it off if you use speech input or press keys by accident; "
-                "every action stays reachable by Tab and Enter."
+            "name": gettext_lazy("Others in your projects see it. Left blank, they see your e-mail address."),
+            "single_keys": gettext_lazy(
+                "One key answers, skips or flags. Switch it off if you speak to your computer or press "
+                "keys by accident: every action stays reachable by Tab and Enter."
             ),
         }
+
+
+class RegisterForm(forms.Form):
+    """A new account, by invitation."""
+
+    name = forms.CharField(
+        label=gettext_lazy("Your name"),
+        max_length=120,
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
+    )
+    email = forms.EmailField(
+        label=gettext_lazy("E-mail address"), widget=forms.EmailInput(attrs={"autocomplete": "username"})
+    )
+    password = forms.CharField(
+        label=gettext_lazy("Password"),
+        strip=False,
+        help_text=lazystr(password_validators_help_text_html()),
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+    def __init__(self, *args: Any, invitation: Invitation, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if invitation.email:
+            # A disabled field keeps its initial value, whatever is sent.
+            self.fields["email"].disabled = True
+            self.fields["email"].initial = invitation.email
+
+    def clean_email(self) -> str:
+        email = str(self.cleaned_data["email"]).lower()
+        if User.objects.filter(email=email).exists():
+            raise forms.ValidationError(_("There is an account with this address. Sign in to accept."))
+        return email
+
+    def clean(self) -> dict[str, Any]:
+        found = self.cleaned_data
+        password = found.get("password")
+        if password:
+            try:
+                validate_password(password, User(email=found.get("email", ""), name=found.get("name", "")))
+            except forms.ValidationError as error:
+                self.add_error("password", error)
+        return found

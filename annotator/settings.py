@@ -46,6 +46,8 @@ DEBUG = env_flag("DEBUG")
 ALLOWED_HOSTS = env_list("ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "[::1]"]
 SECURE = env_flag("SECURE", bool(os.environ.get("ALLOWED_HOSTS")))
 CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS")
+# Where people find the site: only for links that a command prints.
+SITE_URL = os.environ.get("SITE_URL") or (f"https://{ALLOWED_HOSTS[0]}" if SECURE else "http://localhost:8000")
 
 INSTALLED_APPS = [
     "annotator",

@@ -45,7 +45,11 @@ def theme(request: HttpRequest) -> HttpResponse:
         response = trigger_client_event(HttpResponse(status=204), "themechange", {"value": chosen})
     else:
         back = request.POST.get("next", "")
-        here = url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}, require_https=request.is_secure())
+        here = url_has_allowed_host_and_scheme(
+            back, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+        )
         response = redirect(back if here else "home")
-    response.set_cookie(THEME_COOKIE, chosen, max_age=31_536_000, httponly=True, samesite="Lax", secure=request.is_secure())
+    response.set_cookie(
+        THEME_COOKIE, chosen, max_age=31_536_000, httponly=True, samesite="Lax", secure=request.is_secure()
+    )
     return response
