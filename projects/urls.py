@@ -3,9 +3,10 @@
 from django.urls import path
 from django.urls.resolvers import URLPattern
 
-from projects.views import label
+from projects.views import home, label
 
 urlpatterns: list[URLPattern] = [
+    path("", home.home, name="home"),
     path("projects/<int:project_id>/label/", label.label, name="label"),
     path("projects/<int:project_id>/work/", label.work, name="work"),
     path("projects/<int:project_id>/mine/", label.my_labels, name="my-labels"),
