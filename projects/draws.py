@@ -1,0 +1,28 @@
+"""Random draws that never change: keyed hashes of a project's seed and an item's key."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+
+def _draw(seed: int, purpose: bytes, key: str) -> int:
+    """Return 64 uniform bits that depend on these three alone: not on a clock, a model or the order of import."""
+    hashed = blake2b(
+        key.encode(), digest_size=8, key=seed.to_bytes(8, "little", signed=True), person=purpose.ljust(16, b"\0")
+    )
+    return int.from_bytes(hashed.digest(), "little")
+
+
+def shuffle(seed: int, key: str) -> int:
+    """Return the item's place in the project's one random order, in [0, 2**63)."""
+    return _draw(seed, b"shuffle", key) >> 1
+
+
+def holdout(seed: int, key: str, share: float) -> bool:
+    """Whether the item belongs to the hold-out. A larger share keeps every item of a smaller one."""
+    return _draw(seed, b"holdout", key) < share * 2**64
+
+
+def agreement(seed: int, key: str, share: float) -> bool:
+    """Whether several people label the item. Independent of the hold-out."""
+    return _draw(seed, b"agreement", key) < share * 2**64

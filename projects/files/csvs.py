@@ -1,0 +1,207 @@
+"""Read CSV a record at a time; a record that makes no sense is a problem, and never shifts or swallows another."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import BinaryIO, Final
+
+from projects.errors import Refused
+from projects.files import encodings, limits
+from projects.files.problems import Bad, Problem, listing, shorten
+from projects.files.records import Row
+
+# Stands for «one column»: a character that no text file uses between columns.
+NONE: Final = "\x1f"
+DELIMITERS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar", NONE: "none, one column"}
+_CLOSE: Final = re.compile('[^"]*+(?:""[^"]*+)*+"')
+_SEP: Final = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
+csv.field_size_limit(max(csv.field_size_limit(), 2 * limits.RECORD))
+
+
+def _open_after(piece: str, delimiter: str, inside: bool) -> bool:
+    """Whether a quoted field is still open at the end of ``piece``."""
+    at = 0
+    if not inside and piece.startswith('"'):
+        at, inside = 1, True
+    while True:
+        if inside:
+            closed = _CLOSE.match(piece, at)
+            if not closed:
+                return True
+            at = closed.end()
+        start = piece.find(delimiter + '"', at)
+        if start < 0:
+            return False
+        at, inside = start + 2, True
+
+
+@dataclass
+class _Record:
+    """One record as it comes in: its lines, unless they are too many to keep."""
+
+    first: int
+    pieces: list[str] = field(default_factory=list)
+    size: int = 0
+    last: int = 0
+    inside: bool = False
+
+    def add(self, piece: str, delimiter: str) -> None:
+        if self.inside or '"' in piece:
+            self.inside = _open_after(piece, delimiter, self.inside)
+        self.size += len(piece)
+        if self.size > limits.RECORD:
+            del self.pieces[1:]
+        else:
+            self.pieces.append(piece)
+
+    @property
+    def place(self) -> str:
+        return f" (lines {self.first} to {self.last})" if self.last > self.first else ""
+
+    def fields(self, delimiter: str) -> list[str]:
+        """Return the record's fields; raise Bad where there is no telling what they are."""
+        start = shorten(self.pieces[0].rstrip("\r\n")) if self.pieces else ""
+        if self.inside:
+            reason = f"A quote opens here and never closes{self.place}; everything after it belongs to this row."
+            raise Bad(start, reason, 'Close the quote, or write a quote inside a text as "".')
+        if self.size > limits.RECORD:
+            reason = f"The row has {self.size:,} characters{self.place}; {limits.RECORD:,} is the limit."
+            raise Bad(start, reason, "Shorten its texts, or look for a quote that does not close where it should.")
+        line = "".join(self.pieces)
+        if '"' not in line:
+            line = line.rstrip("\r\n")
+            return line.split(delimiter) if line else []
+        try:
+            return next(csv.reader((line,), delimiter=delimiter, strict=True), [])
+        except csv.Error:
+            reason = f"After a closing quote comes neither the delimiter nor the end of the row{self.place}."
+            raise Bad(start, reason, 'Write a quote inside a quoted text as "", or close the quote before.') from None
+
+
+def records(pieces: Iterable[str], delimiter: str) -> Iterator[_Record]:
+    """Group lines into records: a record ends where a line ends outside of quotes."""
+    record: _Record | None = None
+    line = 1
+    for piece in pieces:
+        record = record or _Record(first=line)
+        record.add(piece, delimiter)
+        record.last = line
+        if piece.endswith(("\n", "\r")):
+            line += 1
+            if not record.inside:
+                yield record
+                record = None
+    if record:
+        yield record
+
+
+def detect_delimiter(head: list[str]) -> str:
+    """Return the delimiter that splits the first records most alike, and most often."""
+    if head and (named := _SEP.fullmatch(head[0])):
+        return named[1]
+    best, score = NONE, (0.0, 0)
+    for delimiter in ",;\t|":
+        widths = [len(fields) for fields in _fields(head, delimiter) if fields]
+        if not widths or widths[0] < 2:
+            continue
+        alike = Counter(widths)[widths[0]] / len(widths)
+        if (alike, widths[0]) > score:
+            best, score = delimiter, (alike, widths[0])
+    return best
+
+
+def _fields(head: list[str], delimiter: str) -> Iterator[list[str]]:
+    for record in islice(records(head, delimiter), 50):
+        try:
+            yield record.fields(delimiter)
+        except Bad:
+            continue
+
+
+@dataclass
+class CsvReader:
+    """A CSV file: its header is row 1, as in a spreadsheet."""
+
+    file: BinaryIO
+    encoding: str
+    sure: bool
+    note: str
+    delimiter: str
+    columns: list[str] = field(default_factory=list)
+    kind: str = "csv"
+    media: str = "text"
+
+    def rows(self) -> Iterator[Row | Problem]:
+        """Yield every row below the header, or what is wrong with it; empty lines are passed over."""
+        for number, record in self._numbered():
+            if number == 1:
+                continue
+            try:
+                fields = record.fields(self.delimiter)
+                if fields:
+                    yield Row(number, self._named(fields, record.place))
+            except Bad as bad:
+                yield bad.at(number)
+
+    def _named(self, fields: list[str], place: str) -> dict[str, object]:
+        if len(fields) != len(self.columns):
+            reason = f"The row has {len(fields)} fields{place}, the header {len(self.columns)}."
+            remedy = f"Put quotes around a text that holds a {DELIMITERS.get(self.delimiter, 'delimiter')}."
+            raise Bad(self.delimiter.join(fields), reason, remedy)
+        return dict(zip(self.columns, fields, strict=True))
+
+    def _numbered(self) -> Iterator[tuple[int, _Record]]:
+        lines = encodings.pieces(self.file, self.encoding)
+        number = 0
+        for record in records(lines, self.delimiter):
+            number += 1
+            if number == 1 and _SEP.fullmatch(record.pieces[0] if record.pieces else ""):
+                number = 0  # A line for Excel, not for us.
+                continue
+            yield number, record
+
+
+def open_csv(file: BinaryIO, encoding: str = "", delimiter: str = "") -> CsvReader:
+    """Open a CSV file, finding out its encoding and delimiter where they are not given.
+
+    Raises Refused for a file without a usable header.
+    """
+    found = encodings.Encoding(encoding) if encoding else encodings.detect(file)
+    if not delimiter:
+        head = list(islice(encodings.pieces(file, found.name), 50))
+        delimiter = detect_delimiter(head)
+    reader = CsvReader(file, found.name, found.sure, found.note, delimiter)
+    reader.columns = _header(reader)
+    return reader
+
+
+def _header(reader: CsvReader) -> list[str]:
+    first = next(reader._numbered(), None)
+    if first is None:
+        raise Refused("The file is empty. Upload a CSV file whose first row names its columns.")
+    try:
+        fields = first[1].fields(reader.delimiter)
+    except Bad as bad:
+        raise Refused(f"The first row cannot be read. {bad.reason} {bad.remedy}") from None
+    names = [name.strip() or f"column {place}" for place, name in enumerate(fields, 1)]
+    if not any(name.strip() for name in fields):
+        raise Refused("The first row is empty. It must name the columns, for example: id,text,label")
+    check_names(names)
+    return names
+
+
+def check_names(names: list[str]) -> None:
+    """Refuse column names that nobody could choose between."""
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise Refused(f"Two columns have the same name: {listing(twice)}. Rename one and upload the file again.")
+    if len(names) > limits.COLUMNS:
+        raise Refused(f"The first row names {len(names):,} columns; {limits.COLUMNS} is the limit.")
+    broken = [name for name in names if not encodings.whole(name)]
+    if broken:
+        raise Refused(f"The first row holds bytes that cannot be read: {listing(broken)}. Save the file as UTF-8.")
