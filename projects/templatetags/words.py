@@ -1,0 +1,33 @@
+"""Figures and times in words."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django import template
+from django.utils.timesince import timesince
+
+from projects import reasons
+
+register = template.Library()
+
+
+@register.filter
+def age(since: datetime | None) -> str:
+    """Say how long ago in one unit: «3 hours»."""
+    return timesince(since, depth=1) if since else ""
+
+
+@register.filter
+def percent(share: float | None) -> str:
+    """Write a share as a percentage, a dash where there is none."""
+    return "–" if share is None else reasons.percent(float(share))
+
+
+@register.filter
+def decimal(value: float | None) -> str:
+    """Write a figure between -1 and 1 with two decimals, a dash where there is none."""
+    if value is None:
+        return "–"
+    text = f"{value:.2f}"
+    return "0.00" if text == "-0.00" else text.replace("-", "−")
