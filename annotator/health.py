@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from celery.signals import task_postrun
+from celery.signals import task_success
 from django.db import DatabaseError
 from django.utils.timezone import now
 
@@ -17,7 +17,7 @@ COLD_SECONDS = 60.0
 _renewed = -_RENEW_SECONDS
 
 
-@task_postrun.connect(weak=False)
+@task_success.connect(weak=False)
 def note_worker(**_signal: Any) -> None:
     """Write down that a worker works."""
     global _renewed

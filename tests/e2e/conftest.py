@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from django.utils.timezone import now
+from django.test.utils import setup_databases, teardown_databases
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from pytest_django import DjangoDbBlocker
 
-from annotator.models import SignInLink, User, digest, new_token
+from annotator import accounts
+from annotator.models import User
 from tests.e2e import site as sites
 
 NO_CHROMIUM = (
@@ -52,15 +52,39 @@ def empty_cache() -> None:
 
 
 @pytest.fixture(scope="session")
-def site(
-    django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
-    """The address of a running site on this process's test database; nothing is emptied between tests."""
+def database(
+    django_test_environment: None, django_db_modify_db_settings: None, django_db_blocker: DjangoDbBlocker
+) -> Iterator[None]:
+    """A test database that the whole run shares with the site: made once, open to every test."""
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = (
         "1"  # Playwright's loop runs in this thread, our queries beside it
     )
-    with django_db_blocker.unblock(), sites.running(tmp_path_factory.mktemp("site") / "log") as address:
+    with django_db_blocker.unblock():
+        made = setup_databases(verbosity=0, interactive=False, aliases={"default"})
+        yield
+        teardown_databases(made, verbosity=0)
+
+
+@pytest.fixture(scope="session")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What web server and worker print."""
+    return tmp_path_factory.mktemp("site") / "log"
+
+
+@pytest.fixture(scope="session")
+def site(database: None, log: Path) -> Iterator[str]:
+    """The address of a running site on this process's test database; nothing is emptied between tests."""
+    with sites.running(log) as address:
         yield address
+
+
+@pytest.fixture(autouse=True)
+def show_log(log: Path) -> Iterator[None]:
+    """Add to a failure's report what the site printed meanwhile."""
+    before = log.stat().st_size if log.exists() else 0
+    yield
+    if log.exists():
+        print(log.read_text()[before:])
 
 
 @pytest.fixture(scope="session")
@@ -120,12 +144,8 @@ def sign_in(site: str, browser: Browser, watch: Watch) -> Iterator[SignIn]:
 
 def follow_link(page: Page, user: User) -> None:
     """Sign in by a one-time link, as a person would."""
-    token = new_token()
-    SignInLink.objects.create(token_digest=digest(token), user=user, expires_at=now() + timedelta(minutes=10))
-    page.goto(f"/link/{token}/")
-    button = page.locator("main form button[type=submit]")
-    if button.count():
-        button.first.click()
+    page.goto(accounts.make_sign_in_link(user))
+    page.locator("main form button[type=submit]").first.click()
     page.wait_for_url(lambda url: "/link/" not in url)
 
 
