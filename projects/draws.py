@@ -6,9 +6,12 @@ from hashlib import blake2b
 
 
 def _draw(seed: int, purpose: bytes, key: str) -> int:
-    """Return 64 uniform bits that depend on these three alone: not on a clock, a model or the order of import."""
+    """Return 64 uniform bits that depend on these three alone, not on the order of import."""
     hashed = blake2b(
-        key.encode(), digest_size=8, key=seed.to_bytes(8, "little", signed=True), person=purpose.ljust(16, b"\0")
+        key.encode(),
+        digest_size=8,
+        key=seed.to_bytes(8, "little", signed=True),
+        person=purpose.ljust(16, b"\0"),
     )
     return int.from_bytes(hashed.digest(), "little")
 

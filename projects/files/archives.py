@@ -1,4 +1,4 @@
-"""Read a zip of pictures, with or without a table of fields; nothing in it is trusted, nothing is written to disk."""
+"""Read a zip of pictures, with or without a table of fields. Nothing in it is trusted or unpacked to disk."""
 
 from __future__ import annotations
 
@@ -30,7 +30,15 @@ _SPEAKING: Final = {
     ".svgz": ("SVG pictures may hold scripts.", "Export it as PNG."),
     **dict.fromkeys(_ARCHIVES, ("An archive inside the archive is not opened.", "Unpack it into the zip.")),
 }
-_DAMAGED: Final = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError, ValueError)
+_DAMAGED: Final = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+    NotImplementedError,
+    ValueError,
+)
 
 
 @dataclass
@@ -63,7 +71,9 @@ class ArchiveReader:
             yield Row(number, self._fields(info.filename), partial(_read, self.archive, info))
 
     def _fields(self, name: str) -> dict[str, object]:
-        folder: dict[str, object] = {FOLDER: PurePosixPath(name).parent.name} if FOLDER in self.columns else {}
+        folder: dict[str, object] = (
+            {FOLDER: PurePosixPath(name).parent.name} if FOLDER in self.columns else {}
+        )
         return {FILE: name} | folder | self.table.get(name, {})
 
 
@@ -76,7 +86,9 @@ def _refuse(info: zipfile.ZipInfo, seen: set[str]) -> None:
     seen.add(name)
     parts = name.replace("\\", "/").split("/")
     if ".." in parts or parts[0] == "" or ":" in parts[0] or not encodings.whole(name):
-        raise Bad(name, "The name points out of the archive.", "Pack the pictures again with plain names.", column)
+        raise Bad(
+            name, "The name points out of the archive.", "Pack the pictures again with plain names.", column
+        )
     if stat.S_ISLNK(info.external_attr >> 16):
         raise Bad(name, "This is a link, not a picture.", "Pack the picture itself.", column)
     if info.flag_bits & 1:
@@ -98,7 +110,9 @@ def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
         with archive.open(info) as packed:
             data = packed.read(limits.IMAGE_BYTES + 1)
     except (*_DAMAGED, RuntimeError) as error:
-        raise Bad(info.filename, f"The file is damaged in the archive: {error}.", "Pack it again.", FILE) from None
+        raise Bad(
+            info.filename, f"The file is damaged in the archive: {error}.", "Pack it again.", FILE
+        ) from None
     if len(data) > limits.IMAGE_BYTES:
         raise Bad(info.filename, "The picture is too large.", "Save it smaller.", FILE)
     return data
@@ -128,13 +142,18 @@ def open_archive(file: BinaryIO, columns: Columns) -> Iterator[ArchiveReader]:
 
 def _hidden(name: str) -> bool:
     parts = name.split("/")
-    return parts[0] == "__MACOSX" or parts[-1].lower() in {"thumbs.db", "desktop.ini"} or parts[-1].startswith("._") or (
-        parts[-1] == ".DS_Store"
+    return (
+        parts[0] == "__MACOSX"
+        or parts[-1].lower() in {"thumbs.db", "desktop.ini"}
+        or parts[-1].startswith("._")
+        or (parts[-1] == ".DS_Store")
     )
 
 
 def _passed_over(info: zipfile.ZipInfo) -> bool:
-    return PurePosixPath(info.filename).suffix.lower() in _PASSED_OVER and not stat.S_ISLNK(info.external_attr >> 16)
+    return PurePosixPath(info.filename).suffix.lower() in _PASSED_OVER and not stat.S_ISLNK(
+        info.external_attr >> 16
+    )
 
 
 def _refuse_whole(files: list[zipfile.ZipInfo]) -> None:
@@ -146,7 +165,9 @@ def _refuse_whole(files: list[zipfile.ZipInfo]) -> None:
         most = limits.file_bytes() // limits.MB
         raise Refused(f"The zip unpacks to more than {most:,} MB, the limit of this site. Split it.")
     if not any(PurePosixPath(info.filename).suffix.lower() in {*SUFFIXES, *_SPEAKING} for info in files):
-        raise Refused("The zip holds no PNG, JPEG, WebP or GIF. A table of texts is uploaded as it is, not zipped.")
+        raise Refused(
+            "The zip holds no PNG, JPEG, WebP or GIF. A table of texts is uploaded as it is, not zipped."
+        )
 
 
 def _read_tables(reader: ArchiveReader, names: list[str], columns: Columns) -> None:
@@ -159,10 +180,14 @@ def _read_tables(reader: ArchiveReader, names: list[str], columns: Columns) -> N
             with reader.archive.open(info) as packed:
                 if _join(reader, name, cast(BinaryIO, packed), columns):
                     if joined:
-                        raise Refused(f"Two tables name the pictures: {listing([joined, name])}. Keep one of them.")
+                        raise Refused(
+                            f"Two tables name the pictures: {listing([joined, name])}. Keep one of them."
+                        )
                     joined = name
         except (*_DAMAGED, RuntimeError):
-            raise Refused(f"{listing([name])} cannot be unpacked. Pack the zip again and upload that.") from None
+            raise Refused(
+                f"{listing([name])} cannot be unpacked. Pack the zip again and upload that."
+            ) from None
 
 
 def _refuse_table(info: zipfile.ZipInfo) -> None:
@@ -218,5 +243,7 @@ class _Finder:
         if len(same) == 1:
             return same[0]
         if same:
-            raise Bad(wanted, "Several folders have a picture of this name.", "Write the path with its folder.")
+            raise Bad(
+                wanted, "Several folders have a picture of this name.", "Write the path with its folder."
+            )
         raise Bad(wanted, "The zip holds no picture of this name.", "Correct the name, or add the picture.")

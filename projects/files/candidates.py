@@ -12,7 +12,7 @@ from projects.files import limits
 from projects.files.columns import FILE, Columns
 from projects.files.encodings import BROKEN, whole
 from projects.files.images import Picture, clean, verify
-from projects.files.problems import Bad
+from projects.files.problems import Bad, shorten
 from projects.files.records import Row
 from projects.models import Project
 
@@ -61,9 +61,16 @@ def _refuse_broken(value: str, column: str) -> None:
         raise Bad(value, "The value holds a NUL character.", "Remove the character.", column)
     if BROKEN in value:
         remedy = "Choose the right encoding, or save the file as UTF-8."
-        raise Bad(value.replace(BROKEN, "�"), "The value holds bytes that the encoding does not have.", remedy, column)
+        raise Bad(
+            value.replace(BROKEN, "�"),
+            "The value holds bytes that the encoding does not have.",
+            remedy,
+            column,
+        )
     shown = value.encode("utf-8", "replace").decode()
-    raise Bad(shown, "The value holds half of a character (a lone surrogate).", "Write the character whole.", column)
+    raise Bad(
+        shown, "The value holds half of a character (a lone surrogate).", "Write the character whole.", column
+    )
 
 
 def _external_id(row: Row, column: str) -> str:
@@ -85,7 +92,12 @@ def label_name(value: object, column: str) -> str:
     if isinstance(value, bool):
         value = str(value).lower()
     if not isinstance(value, str | int | float):
-        raise Bad(value, f"This is {_KINDS.get(type(value), 'something else')}, not a label.", "Write its name.", column)
+        raise Bad(
+            value,
+            f"This is {_KINDS.get(type(value), 'something else')}, not a label.",
+            "Write its name.",
+            column,
+        )
     name = unicodedata.normalize("NFC", str(value).strip())
     if len(name) > limits.LABEL_NAME:
         reason = f"The label has {len(name):,} characters; {limits.LABEL_NAME} is the limit."
@@ -98,6 +110,9 @@ def _labels(row: Row, columns: Columns, task: str) -> tuple[str, ...] | None:
     value = row.fields.get(columns.label)
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
+    if not columns.known:
+        # Only counted, so that the person sees what the column holds.
+        return (shorten(value, limits.LABEL_NAME),)
     if isinstance(value, list):
         names = [label_name(part, columns.label) for part in value]
     elif isinstance(value, str) and columns.separator:
@@ -124,7 +139,9 @@ def _metadata(row: Row, columns: Columns) -> str:
     except ValueError:
         raise Bad(kept, "A number is too large.", "Write it as text, in quotes.") from None
     if len(written) > limits.METADATA:
-        reason = f"The columns kept beside it have {len(written):,} characters; {limits.METADATA:,} is the limit."
+        reason = (
+            f"The columns kept beside it have {len(written):,} characters; {limits.METADATA:,} is the limit."
+        )
         raise Bad(written, reason, "Keep fewer columns.")
     if not whole(written) or "\\u0000" in written:
         for name, value in kept.items():
@@ -161,7 +178,7 @@ def digest(data: bytes) -> str:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How rows become candidates: the columns, the kind of task, and whether pictures are written anew or only tried."""
+    """How rows become candidates: columns, kind of task, and whether pictures are written anew."""
 
     columns: Columns
     task: str

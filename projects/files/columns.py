@@ -15,7 +15,17 @@ from projects.files.records import Reader, preview
 KNOWN: Final = ("", "gold", "seed")
 _CONTENT: Final = ("text", "content", "message", "body", "sentence", "document", "question", "title", "tweet")
 _IDS: Final = ("id", "external_id", "item_id", "uid", "uuid", "key", "identifier", "doc_id", "text_id")
-_LABELS: Final = ("label", "labels", "class", "category", "categories", "target", "gold", "annotation", "intent")
+_LABELS: Final = (
+    "label",
+    "labels",
+    "class",
+    "category",
+    "categories",
+    "target",
+    "gold",
+    "annotation",
+    "intent",
+)
 FILE: Final = "file"
 FOLDER: Final = "folder"
 
@@ -27,7 +37,7 @@ class Columns:
     content: str = ""
     id: str = ""
     label: str = ""
-    # What a known label is for: "gold" checks annotators, "seed" trains at once; blank: its values are only counted.
+    # What a known label is for: "gold" checks annotators, "seed" trains at once; blank: only counted.
     known: str = ""
     # Between several labels in one cell; blank: a cell holds one label.
     separator: str = ""
@@ -61,9 +71,13 @@ class Columns:
         if not self.content:
             raise Refused(f"Choose the column with the texts: {listing(reader.columns, 12)}.")
         if self.label and self.label in (self.content, self.id):
-            raise Refused("One column cannot be the label and something else. Choose another column for the label.")
+            raise Refused(
+                "One column cannot be the label and something else. Choose another column for the label."
+            )
         if self.known not in KNOWN or (self.known and not self.label):
-            raise Refused("Known labels need a column, and a use: gold (to check annotators) or seed (to train on).")
+            raise Refused(
+                "Known labels need a column, and a use: gold (to check annotators) or seed (to train on)."
+            )
 
     def validate_reading(self) -> None:
         """Refuse an encoding or a delimiter that is not on our lists."""
@@ -80,7 +94,7 @@ def _named(columns: Iterable[str], wanted: Iterable[str]) -> str:
 def guess_columns(reader: Reader) -> Columns:
     """Return a first choice: by the usual names, else the column with the longest values is the text.
 
-    A label column is only proposed (``known`` stays blank) because nobody but the owner knows whether it is right.
+    A label column is only proposed (``known`` stays blank): its owner alone knows whether it is right.
     """
     if reader.media == "image":
         label = _named(reader.columns, _LABELS) or (FOLDER if FOLDER in reader.columns else "")

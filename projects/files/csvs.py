@@ -1,24 +1,31 @@
-"""Read CSV a record at a time; a record that makes no sense is a problem, and never shifts or swallows another."""
+"""Read CSV a record at a time; one that makes no sense is a problem, and never shifts or swallows another."""
 
 from __future__ import annotations
 
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from typing import BinaryIO, Final
 
 from projects.errors import Refused
 from projects.files import encodings, limits
-from projects.files.problems import Bad, Problem, listing, shorten
+from projects.files.problems import Bad, Problem, listing
 from projects.files.records import Row
 
 # Stands for «one column»: a character that no text file uses between columns.
 NONE: Final = "\x1f"
-DELIMITERS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar", NONE: "none, one column"}
+DELIMITERS: Final = {
+    ",": "comma",
+    ";": "semicolon",
+    "\t": "tab",
+    "|": "vertical bar",
+    NONE: "none, one column",
+}
 _CLOSE: Final = re.compile('[^"]*+(?:""[^"]*+)*+"')
+_QUOTES: Final = 'Close the quote, or write a quote inside a text as "".'
 _SEP: Final = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
 csv.field_size_limit(max(csv.field_size_limit(), 2 * limits.RECORD))
 
@@ -45,59 +52,80 @@ class _Record:
     """One record as it comes in: its lines, unless they are too many to keep."""
 
     first: int
+    delimiter: str
     pieces: list[str] = field(default_factory=list)
     size: int = 0
     last: int = 0
     inside: bool = False
 
-    def add(self, piece: str, delimiter: str) -> None:
+    def add(self, piece: str) -> None:
         if self.inside or '"' in piece:
-            self.inside = _open_after(piece, delimiter, self.inside)
+            self.inside = _open_after(piece, self.delimiter, self.inside)
         self.size += len(piece)
-        if self.size > limits.RECORD:
-            del self.pieces[1:]
-        else:
-            self.pieces.append(piece)
+        self.pieces.append(piece)
+
+    @property
+    def long(self) -> bool:
+        return self.size > limits.RECORD
 
     @property
     def place(self) -> str:
         return f" (lines {self.first} to {self.last})" if self.last > self.first else ""
 
-    def fields(self, delimiter: str) -> list[str]:
+    def fields(self) -> list[str]:
         """Return the record's fields; raise Bad where there is no telling what they are."""
-        start = shorten(self.pieces[0].rstrip("\r\n")) if self.pieces else ""
+        start = self.pieces[0].rstrip("\r\n")
+        if self.long:
+            reason = f"The row has more than {limits.RECORD:,} characters{self.place}."
+            remedy = "Shorten its texts, or look for a quote that does not close where it should."
+            raise Bad(start, reason, remedy)
         if self.inside:
-            reason = f"A quote opens here and never closes{self.place}; everything after it belongs to this row."
-            raise Bad(start, reason, 'Close the quote, or write a quote inside a text as "".')
-        if self.size > limits.RECORD:
-            reason = f"The row has {self.size:,} characters{self.place}; {limits.RECORD:,} is the limit."
-            raise Bad(start, reason, "Shorten its texts, or look for a quote that does not close where it should.")
+            reason = f"A quote opens here and never closes{self.place}."
+            raise Bad(start, reason, _QUOTES)
         line = "".join(self.pieces)
         if '"' not in line:
             line = line.rstrip("\r\n")
-            return line.split(delimiter) if line else []
+            return line.split(self.delimiter) if line else []
         try:
-            return next(csv.reader((line,), delimiter=delimiter, strict=True), [])
+            return next(csv.reader((line,), delimiter=self.delimiter, strict=True), [])
         except csv.Error:
-            reason = f"After a closing quote comes neither the delimiter nor the end of the row{self.place}."
-            raise Bad(start, reason, 'Write a quote inside a quoted text as "", or close the quote before.') from None
+            reason = f"After a closing quote stands neither the delimiter nor the end of the row{self.place}."
+            raise Bad(start, reason, _QUOTES) from None
 
 
-def records(pieces: Iterable[str], delimiter: str) -> Iterator[_Record]:
-    """Group lines into records: a record ends where a line ends outside of quotes."""
-    record: _Record | None = None
-    line = 1
-    for piece in pieces:
-        record = record or _Record(first=line)
-        record.add(piece, delimiter)
-        record.last = line
-        if piece.endswith(("\n", "\r")):
-            line += 1
-            if not record.inside:
-                yield record
-                record = None
-    if record:
-        yield record
+class _Records:
+    """Groups lines into records: a record ends where a line ends outside of quotes."""
+
+    def __init__(self, pieces: Iterator[str], delimiter: str) -> None:
+        self._pieces, self._delimiter, self._line = pieces, delimiter, 1
+
+    def __iter__(self) -> Iterator[_Record]:
+        while (piece := next(self._pieces, None)) is not None:
+            record = _Record(self._line, self._delimiter)
+            while piece is not None:
+                record.add(piece)
+                record.last = self._line
+                ended = piece.endswith(("\n", "\r"))
+                self._line += ended
+                if (ended and not record.inside) or (record.long and len(record.pieces) > 1):
+                    break
+                piece = next(self._pieces, None)
+            yield record
+
+    def again(self, record: _Record) -> None:
+        """Read all but the first line of a record once more, each for itself."""
+        self._pieces = chain(record.pieces[1:], self._pieces)
+        self._line = record.first + 1
+
+    def skip(self, record: _Record) -> None:
+        """Pass over the rest of a record that is too long to keep."""
+        while record.inside or not record.pieces[-1].endswith(("\n", "\r")):
+            if (piece := next(self._pieces, None)) is None:
+                return
+            record.pieces = [record.pieces[0]]
+            record.add(piece)
+            record.last = self._line
+            self._line += piece.endswith(("\n", "\r"))
 
 
 def detect_delimiter(head: list[str]) -> str:
@@ -116,9 +144,9 @@ def detect_delimiter(head: list[str]) -> str:
 
 
 def _fields(head: list[str], delimiter: str) -> Iterator[list[str]]:
-    for record in islice(records(head, delimiter), 50):
+    for record in _Records(iter(head), delimiter):
         try:
-            yield record.fields(delimiter)
+            yield record.fields()
         except Bad:
             continue
 
@@ -138,15 +166,37 @@ class CsvReader:
 
     def rows(self) -> Iterator[Row | Problem]:
         """Yield every row below the header, or what is wrong with it; empty lines are passed over."""
-        for number, record in self._numbered():
+        records = _Records(encodings.pieces(self.file, self.encoding), self.delimiter)
+        for number, record in self._numbered(records):
             if number == 1:
                 continue
             try:
-                fields = record.fields(self.delimiter)
+                fields = record.fields()
                 if fields:
                     yield Row(number, self._named(fields, record.place))
             except Bad as bad:
-                yield bad.at(number)
+                yield (self._recovered(records, record) or bad).at(number)
+
+    def _recovered(self, records: _Records, record: _Record) -> Bad | None:
+        """Where one line left a quote open, refuse that line alone and read those after it once more.
+
+        Only if each of them makes a row by itself: they could be lines of a long text.
+        """
+        if len(self.columns) > 1 and self._rows_of_their_own(record.pieces[1:50]):
+            records.again(record)
+            start = record.pieces[0].rstrip("\r\n")
+            return Bad(start, "A quote opens in this row and does not close in it.", _QUOTES)
+        if record.long:
+            records.skip(record)
+        return None
+
+    def _rows_of_their_own(self, pieces: list[str]) -> bool:
+        wanted = len(self.columns)
+        try:
+            widths = [len(_Record(1, self.delimiter, [piece]).fields()) for piece in pieces]
+        except Bad:
+            return False
+        return any(widths) and all(width in (0, wanted) for width in widths)
 
     def _named(self, fields: list[str], place: str) -> dict[str, object]:
         if len(fields) != len(self.columns):
@@ -155,15 +205,31 @@ class CsvReader:
             raise Bad(self.delimiter.join(fields), reason, remedy)
         return dict(zip(self.columns, fields, strict=True))
 
-    def _numbered(self) -> Iterator[tuple[int, _Record]]:
-        lines = encodings.pieces(self.file, self.encoding)
+    def _numbered(self, records: _Records) -> Iterator[tuple[int, _Record]]:
+        """Number the records as a spreadsheet does: the header is 1."""
         number = 0
-        for record in records(lines, self.delimiter):
+        for record in records:
             number += 1
-            if number == 1 and _SEP.fullmatch(record.pieces[0] if record.pieces else ""):
+            if number == 1 and _SEP.fullmatch(record.pieces[0]):
                 number = 0  # A line for Excel, not for us.
                 continue
             yield number, record
+
+    def header(self) -> list[str]:
+        """Return the names of the columns. Raises Refused where the first row gives none."""
+        records = _Records(encodings.pieces(self.file, self.encoding), self.delimiter)
+        first = next(self._numbered(records), None)
+        if first is None:
+            raise Refused("The file is empty. Upload a CSV file whose first row names its columns.")
+        try:
+            fields = first[1].fields()
+        except Bad as bad:
+            raise Refused(f"The first row cannot be read. {bad.reason} {bad.remedy}") from None
+        names = [name.strip() or f"column {place}" for place, name in enumerate(fields, 1)]
+        if not any(name.strip() for name in fields):
+            raise Refused("The first row is empty. It must name the columns, for example: id,text,label")
+        check_names(names)
+        return names
 
 
 def open_csv(file: BinaryIO, encoding: str = "", delimiter: str = "") -> CsvReader:
@@ -176,32 +242,21 @@ def open_csv(file: BinaryIO, encoding: str = "", delimiter: str = "") -> CsvRead
         head = list(islice(encodings.pieces(file, found.name), 50))
         delimiter = detect_delimiter(head)
     reader = CsvReader(file, found.name, found.sure, found.note, delimiter)
-    reader.columns = _header(reader)
+    reader.columns = reader.header()
     return reader
-
-
-def _header(reader: CsvReader) -> list[str]:
-    first = next(reader._numbered(), None)
-    if first is None:
-        raise Refused("The file is empty. Upload a CSV file whose first row names its columns.")
-    try:
-        fields = first[1].fields(reader.delimiter)
-    except Bad as bad:
-        raise Refused(f"The first row cannot be read. {bad.reason} {bad.remedy}") from None
-    names = [name.strip() or f"column {place}" for place, name in enumerate(fields, 1)]
-    if not any(name.strip() for name in fields):
-        raise Refused("The first row is empty. It must name the columns, for example: id,text,label")
-    check_names(names)
-    return names
 
 
 def check_names(names: list[str]) -> None:
     """Refuse column names that nobody could choose between."""
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
-        raise Refused(f"Two columns have the same name: {listing(twice)}. Rename one and upload the file again.")
+        raise Refused(
+            f"Two columns have the same name: {listing(twice)}. Rename one and upload the file again."
+        )
     if len(names) > limits.COLUMNS:
         raise Refused(f"The first row names {len(names):,} columns; {limits.COLUMNS} is the limit.")
     broken = [name for name in names if not encodings.whole(name)]
     if broken:
-        raise Refused(f"The first row holds bytes that cannot be read: {listing(broken)}. Save the file as UTF-8.")
+        raise Refused(
+            f"The first row holds bytes that cannot be read: {listing(broken)}. Save the file as UTF-8."
+        )

@@ -42,7 +42,7 @@ BROKEN: Final = "\udcff"
 
 
 def _mark_error(error: UnicodeError) -> tuple[str, int]:
-    """Stand a lone surrogate where bytes make no sense, so that their row can be refused and the rest be read."""
+    """Stand a lone surrogate where bytes make no sense: their row is refused, the rest is read."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
     return BROKEN, error.end
@@ -68,13 +68,17 @@ def detect(file: BinaryIO) -> Encoding:
         if head.startswith(mark):
             return Encoding(name)
     for name, start in (("utf-16-le", 1), ("utf-16-be", 0)):
-        if len(head) >= 4 and head[start::2].count(0) > 0.6 * (len(head) // 2) and not head[1 - start :: 2].count(0):
+        if (
+            len(head) >= 4
+            and head[start::2].count(0) > 0.6 * (len(head) // 2)
+            and not head[1 - start :: 2].count(0)
+        ):
             return Encoding(name, False, "The file has no mark that says so, but looks like UTF-16.")
     return _utf8_or_older(file)
 
 
 def _utf8_or_older(file: BinaryIO) -> Encoding:
-    """UTF-8 if most characters beyond ASCII are; a few broken ones among them are bad rows, not another encoding."""
+    """UTF-8 if most characters beyond ASCII are; a few broken ones are bad rows, not another encoding."""
     decoder = codecs.getincrementaldecoder("utf-8")("mark")
     good = bad = 0
     file.seek(0)
@@ -85,7 +89,9 @@ def _utf8_or_older(file: BinaryIO) -> Encoding:
         good += len(text) - broken - len(text.encode("ascii", "ignore"))
     bad += decoder.decode(b"", final=True).count(BROKEN)
     if bad > good:
-        note = "The file is not UTF-8. It is read as Windows-1252; look at accented letters in the first rows."
+        note = (
+            "The file is not UTF-8. It is read as Windows-1252; look at accented letters in the first rows."
+        )
         return Encoding("cp1252", False, note)
     return Encoding("utf-8", not bad, "Some rows are not UTF-8 and are refused." if bad else "")
 

@@ -1,4 +1,4 @@
-"""Verify a picture and write it anew: upright, first frame, eight bits, without anything that is not a pixel."""
+"""Verify a picture and write it anew: upright, first frame, eight bits, nothing that is not a pixel."""
 
 from __future__ import annotations
 
@@ -15,11 +15,18 @@ from PIL import Image, ImageCms, ImageOps
 from projects.files import limits
 from projects.files.problems import Bad
 
-SUFFIXES: Final = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".webp": "WEBP", ".gif": "GIF"}
+SUFFIXES: Final = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".jpe": "JPEG",
+    ".webp": "WEBP",
+    ".gif": "GIF",
+}
 TYPES: Final = {".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp"}
 THUMBNAIL: Final = 256
 # What Pillow's decoders were seen to raise on broken files.
-_BROKEN: Final = (
+BROKEN: Final = (
     OSError,
     SyntaxError,
     ValueError,
@@ -65,7 +72,11 @@ def _checked_kind(data: bytes, name: str) -> str:
     if not kind:
         raise Bad(name, "The file is not a picture, whatever its name says.", "Use PNG, JPEG, WebP or GIF.")
     if kind != told:
-        raise Bad(name, f"The file is a {kind}, but its name says {told or 'nothing'}.", "Rename it or save it again.")
+        raise Bad(
+            name,
+            f"The file is a {kind}, but its name says {told or 'nothing'}.",
+            "Rename it or save it again.",
+        )
     return kind
 
 
@@ -77,7 +88,9 @@ def _opened(data: bytes, kind: str) -> Image.Image:
     if image.width * image.height > limits.IMAGE_PIXELS:
         most = limits.IMAGE_PIXELS // 1_000_000
         raise Bad(
-            f"{image.width} × {image.height}", f"The picture has more than {most} million pixels.", "Make it smaller."
+            f"{image.width} × {image.height}",
+            f"The picture has more than {most} million pixels.",
+            "Make it smaller.",
         )
     return image
 
@@ -96,18 +109,18 @@ def _decoded(data: bytes, kind: str, name: str) -> Image.Image:
             image.load()
     except Image.DecompressionBombError:
         raise Bad(name, "The picture has too many pixels.", "Make it smaller.") from None
-    except _BROKEN as error:
+    except BROKEN as error:
         raise Bad(name, f"The picture is damaged or cut off ({error}).", "Save it again.") from None
     return image
 
 
 def clean(data: bytes, name: str) -> Picture:
-    """Return the picture written anew: PNG and GIF as PNG, JPEG as JPEG, WebP as WebP. Raises Bad like ``verify``."""
+    """Return the picture written anew, GIF as PNG, others in their own format. Raises Bad like ``verify``."""
     kind = _checked_kind(data, name)
     image = _decoded(data, kind, name)
     try:
         return _written(_plain(image), kind)
-    except _BROKEN as error:
+    except BROKEN as error:
         raise Bad(name, f"The picture cannot be converted ({error}).", "Save it again.") from None
 
 

@@ -40,8 +40,12 @@ def _fault(text: str, error: Exception) -> Bad:
         return Bad(text, "Lists or objects are nested too deep.", f"Keep to {limits.JSON_DEPTH} levels.")
     if isinstance(error, json.JSONDecodeError):
         reason = f"This is not JSON: {error.msg.lower()} at character {error.pos + 1}."
-        return Bad(text, reason, 'Write one complete object, such as {"text": "…"}, with straight double quotes.')
-    return Bad(text, f"This is not JSON that can be kept: {error}.", "Write very long numbers as text, in quotes.")
+        return Bad(
+            text, reason, 'Write one complete object, such as {"text": "…"}, with straight double quotes.'
+        )
+    return Bad(
+        text, f"This is not JSON that can be kept: {error}.", "Write very long numbers as text, in quotes."
+    )
 
 
 def parse(text: str) -> dict[str, object]:
@@ -98,7 +102,9 @@ class JsonReader:
                     yield Row(number, value)
                 stream.comma()
             except Bad as bad:
-                yield Problem(number, "", bad.value, f"{bad.reason} The list cannot be read beyond it.", bad.remedy)
+                yield Problem(
+                    number, "", bad.value, f"{bad.reason} The list cannot be read beyond it.", bad.remedy
+                )
                 return
 
 
@@ -150,14 +156,16 @@ class _Stream:
         return added > 0
 
     def starts(self, mark: str) -> bool:
-        """Whether the next character that is not blank is ``mark``; the end of the text counts as the list's end."""
+        """Whether the next character that is not blank is ``mark``. Raises Bad at the end of the text."""
         while True:
             found = _SPACE.match(self._text, self._at)
             self._at = found.end() if found else self._at
             if self._at < len(self._text):
                 return self._text.startswith(mark, self._at)
             if not self._more():
-                raise Bad("", "The file ends before its list does.", "Write the file again; it seems to be cut off.")
+                raise Bad(
+                    "", "The file ends before its list does.", "Write the file again; it seems to be cut off."
+                )
 
     def skip(self, mark: str) -> bool:
         if self.starts(mark):
@@ -174,11 +182,17 @@ class _Stream:
                 return value
             except (ValueError, RecursionError) as error:
                 rest = self._text[self._at :]
-                if len(rest) > limits.RECORD or not isinstance(error, json.JSONDecodeError) or not self._more():
+                if (
+                    len(rest) > limits.RECORD
+                    or not isinstance(error, json.JSONDecodeError)
+                    or not self._more()
+                ):
                     raise _fault(rest, error) from None
 
     def comma(self) -> None:
         """Pass the comma after a value, or stand before the end of the list."""
         if not self.skip(",") and not self.starts("]"):
             rest = self._text[self._at : self._at + 80]
-            raise Bad(rest, "Between two objects stands no comma.", "Write the list again with a JSON library.")
+            raise Bad(
+                rest, "Between two objects stands no comma.", "Write the list again with a JSON library."
+            )

@@ -21,7 +21,7 @@ def shorten(value: object, width: int = _SHOWN) -> str:
 
 @dataclass(frozen=True)
 class Problem:
-    """One row that cannot come in: its number as the person counts, the column, the value, why, and what to do."""
+    """One row that cannot come in: its number as people count, column, value, why, and what to do."""
 
     row: int
     column: str
@@ -33,7 +33,7 @@ class Problem:
         return asdict(self)
 
 
-class Bad(Exception):  # noqa: N818 (a fault in a row, caught by whoever knows its number)
+class Bad(Exception):
     """A value that cannot come in; whoever knows the row number makes a problem of it."""
 
     def __init__(self, value: object, reason: str, remedy: str, column: str = "") -> None:

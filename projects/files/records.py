@@ -39,7 +39,8 @@ def preview(reader: Reader, count: int = 5) -> list[dict[str, str]]:
     """Return the first good rows with their values shortened."""
     good = (row for row in islice(reader.rows(), 10 * count) if isinstance(row, Row))
     return [
-        {name: shorten(_words(value), 200) for name, value in row.fields.items()} for row in islice(good, count)
+        {name: shorten(_words(value), 200) for name, value in row.fields.items()}
+        for row in islice(good, count)
     ]
 
 

@@ -32,14 +32,6 @@ class Tally:
     problems: Problems = field(default_factory=Problems)
     labels: Counter[str] = field(default_factory=Counter)
 
-    def to_json(self, existing: set[str]) -> dict[str, Any]:
-        found = [
-            {"name": name, "count": count, "exists": name in existing}
-            for name, count in self.labels.most_common(limits.LABELS)
-        ]
-        counts = {"rows": self.rows, "good": self.good, "bad": self.problems.count}
-        return counts | {"known": self.known, "repeated": self.repeated, "labels": found}
-
 
 def picture_stem(project: Project, content: str) -> str:
     """Return the name of a picture's file: the same for the same picture, and not to be guessed from it."""
@@ -53,18 +45,29 @@ class Sieve:
         """``lenient``: a project without labels takes every label, because its set is still to be made."""
         self.project, self.recipe, self.tally = project, recipe, Tally()
         labels = list(Label.objects.filter(project=project).values_list("name", "retired_at"))
-        self.names = {name for name, retired in labels if not retired}
-        self._retired = {name for name, retired in labels if retired}
+        # Labels are told apart as the label set does: capitals do not count.
+        self._names = {name.casefold() for name, retired in labels if not retired}
+        self._retired = {name.casefold() for name, retired in labels if retired}
         self._any_label = recipe.columns.new_labels or (lenient and not labels) or not recipe.columns.known
         self._seen: dict[bytes, tuple[int, int]] = {}
         self._has_items = Item.objects.filter(project=project).exists()
 
     def run(self, reader: Reader, beat: Beat) -> Iterator[Candidate]:
-        """Yield what is new, in the order of the file; ``beat`` is told the number of rows after every few hundred."""
+        """Yield what is new, in the order of the file; ``beat`` hears of every few hundred rows."""
         rows = reader.rows()
         while chunk := list(islice(rows, _CHUNK if reader.media == "text" else 10)):
             yield from self._new([found for row in chunk if (found := self._candidate(row))])
             beat(self.tally.rows)
+
+    def report(self) -> dict[str, Any]:
+        """Return the counts as they are kept with the upload."""
+        tally = self.tally
+        labels = [
+            {"name": name, "count": count, "exists": name.casefold() in self._names}
+            for name, count in tally.labels.most_common(limits.LABELS)
+        ]
+        counts = {"rows": tally.rows, "good": tally.good, "bad": tally.problems.count, "known": tally.known}
+        return counts | {"repeated": tally.repeated, "labels": labels}
 
     def _candidate(self, row: Row | Problem) -> Candidate | None:
         self.tally.rows += 1
@@ -82,28 +85,35 @@ class Sieve:
     def _check_labels(self, candidate: Candidate) -> None:
         column = self.recipe.columns.label
         for name in candidate.labels or ():
-            if name in self._retired and self.recipe.columns.known:
-                raise Bad(name, "The label is retired.", "Use a label of the project, or leave it empty.", column)
-            if name not in self.names and not self._any_label:
+            if name.casefold() in self._retired and self.recipe.columns.known:
+                raise Bad(
+                    name, "The label is retired.", "Use a label of the project, or leave it empty.", column
+                )
+            if name.casefold() not in self._names and not self._any_label:
                 remedy = "Add it to the label set, allow new labels, or correct the value."
                 self.tally.labels[name] += 1
                 raise Bad(name, "The project has no such label.", remedy, column)
-        self.tally.labels.update(candidate.labels or ())
-        if len(self.tally.labels) > limits.LABELS and self.recipe.columns.known:
+        if len(self.tally.labels) <= limits.LABELS:
+            self.tally.labels.update(candidate.labels or ())
+        elif self.recipe.columns.known:
             reason = f"The column “{column}” has more than {limits.LABELS} different values."
             raise Refused(f"{reason} Choose another column for the label, or none.")
 
     def _first(self, candidate: Candidate) -> bool:
-        """Whether this is the first row of its key; raise Bad where another row with it says something else."""
+        """Whether this is the first row of its key. Raises Bad where an earlier one says something else."""
         key = digest(candidate.key.encode())
-        said = hash((candidate.content, candidate.labels))
+        said = hash((candidate.content, candidate.labels if self.recipe.columns.known else None))
         before = self._seen.setdefault(bytes.fromhex(key), (candidate.row, said))
         if before[0] == candidate.row:
             return True
         if before[1] != said:
             shown = candidate.external_id or candidate.text or candidate.key
-            reason = f"Row {before[0]} has the same {'id' if candidate.external_id else 'content'}, but differs."
-            raise Bad(shown, reason, "Keep one of the two.", self.recipe.columns.id or self.recipe.columns.content)
+            reason = (
+                f"Row {before[0]} has the same {'id' if candidate.external_id else 'content'}, but differs."
+            )
+            raise Bad(
+                shown, reason, "Keep one of the two.", self.recipe.columns.id or self.recipe.columns.content
+            )
         self.tally.repeated += 1
         return False
 
@@ -123,7 +133,7 @@ class Sieve:
                 self.tally.problems.add(bad.at(candidate.row))
 
     def _there(self, candidates: list[Candidate]) -> dict[str, tuple[int, bool]]:
-        """Return number, and whether the content is the same, of items that the project has under these keys."""
+        """Return number, and whether the content is the same, of items that have these keys."""
         by_key = {candidate.key: candidate for candidate in candidates}
         items = Item.objects.filter(project=self.project, key__in=by_key)
         return {

@@ -39,7 +39,7 @@ _CONTROLS: Final = bytes(set(range(32)) - set(b"\t\n\r\f\x1b\x1f\0"))
 
 @contextmanager
 def open_upload(upload: Upload) -> Iterator[Reader]:
-    """Open an upload under its chosen encoding and delimiter; raise Refused where it is no file that we read."""
+    """Open an upload as the person chose to read it. Raises Refused where it is no file that we read."""
     if not upload.file:
         raise Refused("The file is no longer kept. Upload it again.")
     if upload.file.size > limits.file_bytes():
@@ -48,9 +48,8 @@ def open_upload(upload: Upload) -> Iterator[Reader]:
         opened = upload.file.open("rb")
     except FileNotFoundError:
         raise Refused("The file is no longer there. Upload it again.") from None
-    with opened:
-        with open_file(cast(BinaryIO, opened.file), Columns.from_json(upload.columns)) as reader:
-            yield reader
+    with opened, open_file(cast(BinaryIO, opened.file), Columns.from_json(upload.columns)) as reader:
+        yield reader
 
 
 @contextmanager
@@ -107,7 +106,9 @@ def _unpack(file: BinaryIO, into: BinaryIO) -> None:
                 if done > limits.file_bytes():
                     raise Refused(_too_big("unpacked file"))
                 if done > limits.RATIO_FREE and done > limits.RATIO * packed:
-                    raise Refused("The file unpacks to far more than its size. Upload it unpacked, or in parts.")
+                    raise Refused(
+                        "The file unpacks to far more than its size. Upload it unpacked, or in parts."
+                    )
                 into.write(piece)
     except (EOFError, OSError, zlib.error):
         raise Refused("The gz file is damaged or cut off. Pack it again and upload that.") from None
