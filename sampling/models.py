@@ -32,7 +32,9 @@ class FeatureSet(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["project", "generation"], name="feature_generation_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["project", "generation"], name="feature_generation_once")
+        ]
 
 
 class FeatureShard(models.Model):
@@ -67,6 +69,7 @@ class Round(models.Model):
     # train, evaluate, score, select, publish: what the worker does now.
     step = models.CharField(max_length=20, blank=True)
     attempt = models.PositiveIntegerField(default=0)
+    # While it runs: last sign of life. After a failure: when to try again.
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     policy = models.ForeignKey(Policy, models.PROTECT, null=True, related_name="rounds")
     feature_set = models.ForeignKey(FeatureSet, models.PROTECT, null=True, related_name="rounds")

@@ -1,0 +1,342 @@
+"""Rounds: when one is due, who runs it, and what it leaves behind."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import F, Max, Q, QuerySet
+from django.utils.timezone import now
+from threadpoolctl import threadpool_limits
+
+from projects import queries, queue
+from projects.models import Label, Policy, Project, QueueEntry
+from sampling import claims, features, shards, snapshots
+from sampling.core.arrays import FloatArray, IntArray
+from sampling.core.loop import Settings
+from sampling.models import FeatureShard, ModelVersion, Round
+from sampling.picks import picks
+from sampling.snapshots import Outcome, Snapshot
+
+log = logging.getLogger(__name__)
+
+# A model is worth training as soon as two labels have so many examples each.
+EXAMPLES = 5
+# A round whose worker died so often rests like one that failed.
+DEATHS = 3
+# Files of scores kept a project: only the newest is ever read.
+SCORES_KEPT = 3
+
+
+def advance(project_id: int) -> bool:
+    """Move a project's loop on by at most one step, and return whether there was one to make.
+
+    Repeating, doubling or losing a call does no harm.
+    """
+    at = now()
+    project = Project.objects.filter(pk=project_id, state__in=FEATURED).first()
+    if project is None:
+        return False
+    return turn(project, at) or features.advance(project, at)
+
+
+# A project that is being set up gets its features already; one that is active gets rounds.
+FEATURED = (Project.State.DRAFT, Project.State.ACTIVE)
+
+
+def turn(project: Project, at: datetime) -> bool:
+    """Run the round that is due, if one is and nobody else has it; return whether one was run."""
+    if project.state != Project.State.ACTIVE:
+        return False
+    _open_due(project)
+    round_ = _claimed(project, at)
+    if round_ is None:
+        return False
+    _run(round_)
+    return True
+
+
+# --- when --------------------------------------------------------------------------------------------------
+
+
+def is_due(project: Project) -> bool:
+    """Whether enough has been said since the last round for another one to pay."""
+    if features.usable(project) is None:
+        return False
+    batch = project.policy.batch_size
+    new = queries.answers_since_round(project)
+    if not project.model_versions.exists():
+        # The very first batch needs no answer; then wait for the first model, or for a batch without one.
+        return not project.rounds.exists() or new >= batch or two_labels_known(project)
+    return new >= batch or (2 * new >= batch and _runs_low(project, batch))
+
+
+def two_labels_known(project: Project) -> bool:
+    """Whether two labels have examples enough to learn from."""
+    seen: Counter[int] = Counter()
+    for known in queries.training(project):
+        seen.update(known.positions)
+        if sum(count >= EXAMPLES for count in seen.values()) >= 2:
+            return True
+    return False
+
+
+def _runs_low(project: Project, batch: int) -> bool:
+    """Whether annotators are about to finish what the last round picked."""
+    left = QueueEntry.objects.filter(project=project, state=QueueEntry.State.LIVE, free__gt=0)
+    return left.exclude(stream=QueueEntry.Stream.RESERVE).count() < max(1, batch // 5)
+
+
+def _open_due(project: Project) -> None:
+    if project.rounds.exclude(state=Round.State.DONE).exists() or not is_due(project):
+        return
+    last = project.rounds.aggregate(last=Max("number"))["last"]
+    # Number 0 is the batch before any model.
+    number = last + 1 if last is not None else int(two_labels_known(project))
+    try:
+        with transaction.atomic():
+            Round.objects.create(project=project, number=number)
+    except IntegrityError:
+        log.info("Round %s of project %s was opened by another worker.", number, project.pk)
+
+
+# --- who ---------------------------------------------------------------------------------------------------
+
+
+def free(at: datetime) -> Q:
+    """Rounds that somebody should run now: due, or left by a dead worker, or failed a while ago."""
+    waiting = Q(state=Round.State.QUEUED)
+    dead = Q(state=Round.State.RUNNING, heartbeat_at__lt=claims.stale_before(at))
+    # A failed round keeps the moment of its next try in heartbeat_at.
+    rested = Q(state=Round.State.FAILED, heartbeat_at__lt=at)
+    return waiting | dead | rested
+
+
+def _claimed(project: Project, at: datetime) -> Round | None:
+    """Take over the project's open round, if it is free; of any number of callers one gets it."""
+    round_ = project.rounds.filter(free(at)).order_by("number").first()
+    if round_ is None:
+        return None
+    row = Round.objects.filter(free(at), pk=round_.pk)
+    if round_.state == Round.State.RUNNING and round_.attempt >= DEATHS:
+        died = "The worker ended in the middle of this round, several times. It may have run out of memory."
+        row.filter(attempt=round_.attempt).update(**_failure(round_.attempt, died))
+        return None
+    state = Round.State.RUNNING
+    if not claims.claim(row, round_.attempt, state=state, step="", heartbeat_at=at, started_at=at):
+        return None
+    round_.refresh_from_db()
+    return round_
+
+
+def _failure(attempt: int, error: str) -> dict[str, object]:
+    at = now()
+    again = at + claims.pause(attempt)
+    return {"state": Round.State.FAILED, "error": error[:2000], "finished_at": at, "heartbeat_at": again}
+
+
+def _run(round_: Round) -> None:
+    """Run a claimed round to its end; what goes wrong is kept with it."""
+
+    def mine() -> QuerySet[Round]:
+        return Round.objects.filter(pk=round_.pk, state=Round.State.RUNNING, attempt=round_.attempt)
+
+    try:
+        with claims.Heartbeat(mine, "heartbeat_at") as heart, threadpool_limits(settings.WORKER_THREADS):
+
+            def step(name: str) -> None:
+                heart.check()
+                mine().update(step=name)
+
+            _work(round_, mine, step)
+    except claims.Lost:
+        log.warning("Round %s of project %s went to another worker.", round_.number, round_.project_id)
+    except Exception as error:
+        log.exception("Round %s of project %s failed.", round_.number, round_.project_id)
+        mine().update(**_failure(round_.attempt, f"{type(error).__name__}: {error}"))
+
+
+# --- what --------------------------------------------------------------------------------------------------
+
+
+def _work(round_: Round, mine: Callable[[], QuerySet[Round]], step: Callable[[str], None]) -> None:
+    project = Project.objects.get(pk=round_.project_id)
+    feature_set = features.usable(project)
+    if feature_set is None:
+        raise RuntimeError("The features of this project are gone; they are computed again.")
+    step("read")
+    # First the mark, then the labels: an answer in between is known and counts again, never neither.
+    mark = project.annotations.aggregate(newest=Max("pk"))["newest"] or 0
+    round_.policy = policy if (policy := project.policy).pk else None
+    round_.feature_set = feature_set
+    ready = features.ready_shards(feature_set)
+    table = features.table(ready)
+    known = _known(round_, policy, table, [shard.pk for shard in ready])
+    outcome = snapshots.compute(known, table, step)
+    step("publish")
+    result = _Result(known, table.items, outcome, mark, _save(round_, known, table, outcome))
+    try:
+        _publish(round_, mine(), result)
+    except BaseException:
+        for path in result.files.values():
+            shards.delete(path)
+        raise
+    _forget_scores(project)
+
+
+@dataclass(frozen=True)
+class _Result:
+    """All that one run of a round made, before anybody sees it."""
+
+    known: Snapshot
+    items: IntArray  # of each row of the table
+    outcome: Outcome
+    mark: int
+    files: dict[str, str]
+
+
+@transaction.atomic
+def _publish(round_: Round, mine: QuerySet[Round], result: _Result) -> None:
+    """Let everybody see the round at once: its picks, its model, its end. Raises Lost if it is not ours."""
+    outcome, files = result.outcome, result.files
+    done = mine.update(
+        state=Round.State.DONE,
+        step="",
+        error="",
+        finished_at=now(),
+        policy=round_.policy,
+        feature_set=round_.feature_set,
+        mark=result.mark,
+        snapshot=files["snapshot"],
+        scores=files.get("scores", ""),
+        labelled=len(result.known.training),
+        picked=len(outcome.rows),
+        metrics=_metrics(result),
+    )
+    if not done:
+        raise claims.Lost
+    if outcome.trained is not None:
+        ModelVersion.objects.filter(project_id=round_.project_id, champion=True).update(champion=False)
+        ModelVersion.objects.create(
+            project_id=round_.project_id,
+            round=round_,
+            learner=result.known.settings.learner,
+            path=files["model"],
+            training_items=len(result.known.training),
+            seed=list(result.known.seed),
+            metrics=_metrics(result)["holdout"] or {},
+        )
+    queue.publish(round_.project, picks(outcome, result.items, round_.number), round_.number)
+    Project.objects.filter(pk=round_.project_id).update(round_mark=result.mark)
+
+
+def _metrics(result: _Result) -> dict[str, Any]:
+    known, outcome = result.known, result.outcome
+    batch, figures = outcome.batch, outcome.figures
+    return {
+        "holdout": figures.as_dict() if figures else None,
+        "training": {"items": len(known.training), "labels": known.targets.sum(axis=0).astype(int).tolist()},
+        "committee": {
+            "size": len(outcome.trained.committee) if outcome.trained else 0,
+            "disagreement": round(float(batch.disagreement.mean()), 4) if outcome.trained and batch else None,
+        },
+        "pool": len(known.pool),
+        "strategy": batch.strategy if batch else None,
+        "seconds": outcome.seconds,
+    }
+
+
+def _forget_scores(project: Project) -> None:
+    """Delete the scores of old rounds: they follow from the snapshots, should anybody want them."""
+    for round_ in project.rounds.exclude(scores="").order_by("-number")[SCORES_KEPT:]:
+        Round.objects.filter(pk=round_.pk).update(scores="")
+        shards.delete(round_.scores)
+
+
+def replay(round_: Round) -> tuple[list[int], list[int]]:
+    """Compute a published round again from its snapshot: the items picked then, and those picked now."""
+    known, picked, _reserve = snapshots.load(round_.snapshot)
+    by_id = FeatureShard.objects.in_bulk(known.shards.tolist())
+    table = features.table([by_id[pk] for pk in known.shards.tolist()])
+    with threadpool_limits(settings.WORKER_THREADS):
+        outcome = snapshots.compute(known, table)
+    return picked.tolist(), table.items[outcome.rows].tolist()
+
+
+def _known(round_: Round, policy: Policy, table: shards.Table, shard_ids: list[int]) -> Snapshot:
+    """Read all that the round may know, once."""
+    project = round_.project
+    labels = (Label.objects.filter(project=project).aggregate(last=Max("position"))["last"] or 0) + 1
+    held = set(project.items.filter(holdout=True).values_list("pk", flat=True))
+    training = [known for known in queries.training(project) if known.item_id not in held]
+    rows, targets = _labelled(training, table, labels)
+    holdout, truth = _labelled(list(queries.evaluation(project)), table, labels)
+    kept = _kept(project)
+    pool = np.array(
+        queries.pool(project).exclude(pk__in=kept.values("item_id")).values_list("pk", flat=True), np.int64
+    )
+    kept_ids = np.array(kept.filter(item__holdout=False).values_list("item_id", flat=True), np.int64)
+    return Snapshot(
+        settings=Settings(
+            strategy=policy.strategy,
+            learner=policy.learner,
+            task="multi" if project.task == Project.Task.MULTI else "single",
+            committee_size=policy.committee_size,
+        ),
+        size=policy.batch_size,
+        seed=(project.seed, round_.number),
+        shards=np.array(shard_ids, np.int64),
+        pool=_present(table.rows_of(pool)),
+        training=rows,
+        targets=targets,
+        holdout=holdout,
+        truth=truth,
+        waiting=_present(table.rows_of(kept_ids)),
+        centres=_centres(round_),
+        model=two_labels_known(project),
+    )
+
+
+def _kept(project: Project) -> QuerySet[QueueEntry]:
+    """Live entries that stay in the queue when a round publishes: somebody holds them, answered, or asked."""
+    live = QueueEntry.objects.filter(project=project, state=QueueEntry.State.LIVE)
+    return live.filter(Q(free__lt=F("places")) | Q(stream=QueueEntry.Stream.AGAIN))
+
+
+def _labelled(known: list[queries.Known], table: shards.Table, labels: int) -> tuple[IntArray, FloatArray]:
+    rows = table.rows_of(np.array([one.item_id for one in known], np.int64))
+    targets = snapshots.targets([one.positions for one in known], labels)
+    return rows[rows >= 0], targets[rows >= 0]
+
+
+def _present(rows: IntArray) -> IntArray:
+    return np.sort(rows[rows >= 0])
+
+
+def _centres(round_: Round) -> FloatArray | None:
+    """The clusters of the round before, as long as the features mean the same."""
+    before = round_.project.rounds.filter(state=Round.State.DONE, feature_set=round_.feature_set)
+    last = before.exclude(scores="").order_by("-number").first()
+    return shards.load(last.scores).get("centres") if last else None
+
+
+def _save(round_: Round, known: Snapshot, table: shards.Table, outcome: Outcome) -> dict[str, str]:
+    """Write the round's files; nobody reads them until the row names them."""
+    name = f"{round_.project_id}/{round_.number}-{round_.attempt}.npz"
+    picked, reserve = table.items[outcome.rows], table.items[outcome.reserve]
+    files = {"snapshot": snapshots.save(f"rounds/{name}", known, picked, reserve)}
+    if outcome.batch is not None:
+        scores = {"items": table.items[known.pool], "score": outcome.batch.pool_scores}
+        if outcome.batch.centres is not None:
+            scores["centres"] = outcome.batch.centres
+        files["scores"] = shards.save(f"scores/{name}", scores)
+    if outcome.trained is not None:
+        files["model"] = shards.save(f"models/{name}", outcome.trained.state())
+    return files

@@ -1,0 +1,45 @@
+"""Doorbells: each task looks up its work in the database. Any call may be lost, doubled or late."""
+
+from __future__ import annotations
+
+from celery import shared_task
+from django.utils.timezone import now
+
+from projects import queue
+from projects.models import Project
+from sampling import bell, features, queries, rounds
+
+
+@shared_task
+def advance(project_id: int) -> None:
+    """Run the round that is due, or hand out the features that are missing."""
+    at = now()
+    project = Project.objects.filter(pk=project_id, state__in=rounds.FEATURED).first()
+    if project is None:
+        return
+    if rounds.turn(project, at):
+        bell.send("advance", project_id)
+        return
+    for offer in features.offers(project, at):
+        bell.send("featurize", *offer)
+
+
+@shared_task
+def featurize(kind: str, pk: int, attempt: int) -> None:
+    """Do one piece of feature work, if nobody else has done it, and look what comes next."""
+    project_id = features.perform(features.Offer(kind, pk, attempt))
+    if project_id is not None:
+        bell.send("advance", project_id)
+
+
+@shared_task
+def tick() -> None:
+    """Every few seconds: whatever waits and was not heard, rings again."""
+    at = now()
+    queue.expire_all(at)
+    for project_id in queries.waiting(at):
+        if not bell.send("advance", project_id):
+            return
+    from projects import tasks
+
+    tasks.tick()
