@@ -15,6 +15,7 @@ PLAIN: Final[dict[str, Promise]] = {
     "random_agreement": gettext_lazy("Drawn at random, to measure how far people agree"),
     "random_order": gettext_lazy("Next in random order"),
     "random": gettext_lazy("Drawn at random"),
+    "next_best": gettext_lazy("Next best by the last scores"),
     "lead_asked": gettext_lazy("A lead asked for another vote"),
 }
 FIRST: Final = {"first", "first_batch", "first-batch"}
