@@ -7,6 +7,7 @@ from typing import Any
 
 import dj_database_url
 from csp.constants import NONE, SELF
+from kombu import Exchange, Queue
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -131,8 +132,13 @@ DATABASES = {"default": _database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = os.environ.get("REDIS_URL", "")
-CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+CACHES: dict[str, Any] = {
+    "default": {
+        "BACKEND": "annotator.caches.PatientRedisCache",
+        "LOCATION": REDIS_URL,
+        # A page waits no longer than this for what it can do without.
+        "OPTIONS": {"socket_connect_timeout": 0.5, "socket_timeout": 1},
+    }
     if REDIS_URL
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 }
@@ -141,7 +147,13 @@ CACHES = {
 BROKER_DIR = DATA_DIR / "broker"
 CELERY_BROKER_URL = REDIS_URL or "filesystem://"
 if REDIS_URL:
-    CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {"visibility_timeout": 3600, "socket_timeout": 5}
+    CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
+        "visibility_timeout": 3600,
+        "socket_timeout": 5,
+        "socket_connect_timeout": 2,
+        # Whoever rings goes on when nobody answers; workers connect again by rules of their own.
+        "max_retries": 0,
+    }
 else:
     for _folder in ("messages", "processed", "control"):
         (BROKER_DIR / _folder).mkdir(parents=True, exist_ok=True)
@@ -153,6 +165,9 @@ else:
         "control_folder": str(BROKER_DIR / "control"),
         "store_processed": False,
     }
+# The nameless exchange needs no binding in the broker: a Redis that was flushed is used again at once.
+CELERY_TASK_QUEUES = [Queue("celery", Exchange(""), routing_key="celery")]
+CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -162,7 +177,7 @@ CELERY_WORKER_MAX_MEMORY_PER_CHILD = 2_000_000  # kB; a child that grew is repla
 CELERY_TIMEZONE = "UTC"
 # Whoever waits rings again: a lost message costs seconds, never work.
 TICK_SECONDS = float(os.environ.get("TICK_SECONDS", "2"))
-# Long work says every few seconds that it goes on; when it has been silent for so long, another takes it over.
+# Long work says every few seconds that it goes on; when it has been silent so long, another takes it over.
 HEARTBEAT_SECONDS = float(os.environ.get("HEARTBEAT_SECONDS", "5"))
 STALE_SECONDS = float(os.environ.get("STALE_SECONDS", "30"))
 # Feature shards of one project that are computed side by side, over all workers; and threads of one task.

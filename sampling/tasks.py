@@ -6,6 +6,7 @@ from celery import shared_task
 from django.utils.timezone import now
 
 from projects import queue
+from projects import tasks as files
 from projects.models import Project
 from sampling import bell, features, queries, rounds
 
@@ -39,7 +40,4 @@ def tick() -> None:
     queue.expire_all(at)
     for project_id in queries.waiting(at):
         if not bell.send("advance", project_id):
-            return
-    from projects import tasks
-
-    tasks.tick()
+            return files.tick()
