@@ -23,8 +23,8 @@ State = Upload.State
 _PACKED = (".zip", ".gz")
 
 
-def receive(project: Project, file: File[bytes], user: AbstractBaseUser | None) -> Upload:
-    """Keep a file under a name that nobody can guess, and check it: now if it is small, else in the worker.
+def receive(project: Project, file: File[bytes], user: AbstractBaseUser | None, here: bool = False) -> Upload:
+    """Keep a file under a name that nobody can guess, and check it: in the worker, unless it is small or ``here``.
 
     Raises Refused for a file beyond the site's limit; whatever else is wrong stands in the upload itself.
     """
@@ -35,10 +35,10 @@ def receive(project: Project, file: File[bytes], user: AbstractBaseUser | None) 
     upload = Upload(project=project, name=name, created_by_id=user.pk if user else None)
     upload.file.save(f"{secrets.token_urlsafe(16)}{PurePath(name).suffix.lower()[:10]}", file, save=False)
     upload.save()
-    return _check_soon(upload)
+    return _check_soon(upload, here)
 
 
-def choose(upload: Upload, columns: Columns) -> Upload:
+def choose(upload: Upload, columns: Columns, here: bool = False) -> Upload:
     """Read the file under another choice of columns. Raises Refused once it is on its way in."""
     changeable = [State.WAITING, State.CHECKING, State.CHECKED, State.REFUSED]
     values: dict[str, Any] = {
@@ -50,7 +50,7 @@ def choose(upload: Upload, columns: Columns) -> Upload:
     if not Upload.objects.filter(pk=upload.pk, state__in=changeable).update(**values):
         raise Refused("This file is already imported, or on its way in.")
     upload.refresh_from_db()
-    return _check_soon(upload)
+    return _check_soon(upload, here)
 
 
 def start(upload: Upload, good_rows_only: bool = False) -> Upload:
@@ -63,9 +63,9 @@ def start(upload: Upload, good_rows_only: bool = False) -> Upload:
     return upload
 
 
-def _check_soon(upload: Upload) -> Upload:
-    """Check a small text file here, so that the person sees its rows at once."""
-    if upload.file.size < limits.AT_ONCE and not upload.file.name.endswith(_PACKED):
+def _check_soon(upload: Upload, here: bool) -> Upload:
+    """Check a small text file while the person waits, so that the first rows are there at once."""
+    if here or (upload.file.size < limits.AT_ONCE and not upload.file.name.endswith(_PACKED)):
         return check(upload)
     transaction.on_commit(lambda: tasks.ring(upload.pk))
     return upload

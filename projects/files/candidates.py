@@ -17,6 +17,7 @@ from projects.files.records import Row
 from projects.models import Project
 
 _KINDS: Final = {bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
+_ENCODE: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 # Blank to the eye, though not white space.
 _INVISIBLE: Final = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
 
@@ -135,7 +136,7 @@ def _metadata(row: Row, columns: Columns) -> str:
     for name, value in kept.items():
         _refuse_deep(value, name)
     try:
-        written = json.dumps(kept, ensure_ascii=False, allow_nan=False)
+        written = _ENCODE(kept)
     except ValueError:
         raise Bad(kept, "A number is too large.", "Write it as text, in quotes.") from None
     if len(written) > limits.METADATA:

@@ -26,6 +26,7 @@ from projects.models import Policy, Project, Upload
 
 logger = logging.getLogger(__name__)
 State = Upload.State
+_ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 _OUR_FAULT = "Something went wrong on this site, not with your file ({}). Nothing was imported; try again."
 
 
@@ -136,8 +137,8 @@ def _stage(upload: Upload, project: Project, staged: IO[str]) -> Sieve:
         sieve = Sieve(project, Recipe(columns, project.task, write=True))
         policy = project.policy
         for candidate in sieve.run(reader, heart.beat):
-            json.dump(_row(candidate, upload, policy, bool(columns.known)), staged, ensure_ascii=False)
-            staged.write("\n")
+            row = _row(candidate, upload, policy, bool(columns.known))
+            staged.write(f"{_ENCODE(row)}\n")
     problems = sieve.tally.problems
     if problems.count and not upload.good_rows_only:
         claims.ours(upload).update(problems=problems.to_json(), report=upload.report | sieve.report())

@@ -16,6 +16,8 @@ def shorten(value: object, width: int = _SHOWN) -> str:
     text = value if isinstance(value, str) else repr(value)
     if len(text) > width:
         text = f"{text[: width - 1]}…"
+    if text.isprintable():
+        return text
     return "".join(mark if mark.isprintable() else f"\\x{ord(mark):02x}" for mark in text)
 
 

@@ -1,0 +1,192 @@
+"""What goes out: annotations as they were made, and what each item's label rests on, page by page."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.db.models import Max
+
+from projects import reasons
+from projects.models import Annotation, Item, Project, QueueEntry, Resolution
+
+Row = dict[str, Any]
+PAGE: Final = 500
+
+
+@dataclass(frozen=True)
+class Names:
+    """How label ids and positions are called in an export; retired labels keep their names."""
+
+    by_id: dict[int, str]
+    by_position: dict[int, str]
+
+    @classmethod
+    def of(cls, project: Project) -> Names:
+        labels = list(project.labels.values_list("pk", "position", "name"))
+        return cls({pk: name for pk, _, name in labels}, {position: name for _, position, name in labels})
+
+    def of_ids(self, ids: Sequence[int] | None) -> list[str] | None:
+        """Return names for ids; None stays None: nobody said anything."""
+        if ids is None:
+            return None
+        return [self.by_id.get(pk, f"label {pk}") for pk in ids]
+
+
+def annotations(project: Project) -> Iterator[Row]:
+    """Yield one row an annotation, oldest first: all revisions, skips and flags, up to those there are now."""
+    names = Names.of(project)
+    newest = project.annotations.aggregate(newest=Max("pk"))["newest"] or 0
+    mine = project.annotations.filter(pk__lte=newest).select_related("item", "annotator").order_by("pk")
+    last = 0
+    while page := list(mine.filter(pk__gt=last)[:PAGE]):
+        last = page[-1].pk
+        replaced = set(
+            Annotation.objects.filter(supersedes__in=page, pk__lte=newest).values_list(
+                "supersedes_id", flat=True
+            )
+        )
+        picked = _picked(project, {one.item_id for one in page})
+        for one in page:
+            entry = picked.get((one.item_id, one.round_number))
+            said = _said(one, names) | {"current": one.pk not in replaced}
+            yield _head(one.item) | said | _why(entry, names) | _tail(one.item, names)
+
+
+def settled(project: Project, everything: bool = False) -> Iterator[Row]:
+    """Yield one row an item, in the order of import: the settled ones, or all with what became of them."""
+    names = Names.of(project)
+    items = project.items.order_by("number")
+    if not everything:
+        items = items.filter(state=Item.State.SETTLED)
+    last = 0
+    while page := list(items.filter(number__gt=last)[:PAGE]):
+        last = page[-1].number
+        votes, resolutions = _votes(page, names), _resolutions(page, names)
+        picked = _picked(project, {item.pk for item in page})
+        latest = {item_id: entry for (item_id, _round), entry in sorted(picked.items())}
+        for item in page:
+            cast = votes[item.pk]
+            label = _label_of(item, names) | {
+                "votes": cast,
+                "resolution": resolutions.get(item.pk),
+                "guideline_version": max((vote["guideline_version"] for vote in cast), default=None),
+            }
+            yield _head(item) | label | _why(latest.get(item.pk), names) | _tail(item, names)
+
+
+def outcome(item: Item) -> str:
+    """Say what became of an item: an empty answer, «can't tell» and no answer are three things."""
+    if item.state == Item.State.SETTLED:
+        if item.settled_labels is None:
+            return "cant_tell"
+        return "labelled" if item.settled_labels else "none_of_these"
+    return {Item.State.OPEN: "unlabelled"}.get(Item.State(item.state), str(item.state))
+
+
+def _head(item: Item) -> Row:
+    """Return what an item is known by. ``id`` is the external id, or the number where there is none."""
+    content = {"image": item.metadata.get("file", "")} if item.image else {"text": item.text}
+    return {"id": item.external_id or str(item.number)} | content
+
+
+def _tail(item: Item, names: Names) -> Row:
+    gold = None if item.gold is None else [names.of_ids(answer) for answer in item.gold]
+    return {
+        "item": item.number,
+        "state": item.state,
+        "holdout": item.holdout,
+        "agreement": item.agreement,
+        "gold": gold,
+        "metadata": item.metadata,
+    }
+
+
+def _said(one: Annotation, names: Names) -> Row:
+    answered = one.kind == Annotation.Kind.ANSWER
+    labels = names.of_ids(one.labels) if answered else None
+    return {
+        "label": _joined(labels),
+        "annotator": one.annotator.get_username(),
+        "lead_time": None if one.active_ms is None else one.active_ms / 1000,
+        "kind": one.kind,
+        "labels": labels,
+        "label_ids": one.labels if answered else None,
+        "none_of_these": answered and not one.labels,
+        "revision": one.revision,
+        "note": one.note,
+        "reason": one.reason,
+        "round": one.round_number,
+        "stream": one.stream,
+        "guideline_version": one.guideline_version,
+        "created_at": one.created_at.isoformat(),
+        "submission": str(one.submission),
+    }
+
+
+def _label_of(item: Item, names: Names) -> Row:
+    labels = names.of_ids(item.settled_labels)
+    return {
+        "label": _joined(labels),
+        "outcome": outcome(item),
+        "labels": labels,
+        "label_ids": item.settled_labels,
+        "source": item.settled_source,
+        "method": item.method,
+        "posterior": item.posterior,
+        "settled_at": item.settled_at.isoformat() if item.settled_at else None,
+    }
+
+
+def _joined(labels: list[str] | None) -> str | None:
+    """Return one name to read; ``labels`` is the exact list."""
+    return " | ".join(labels) if labels else None
+
+
+def _votes(items: list[Item], names: Names) -> dict[int, list[Row]]:
+    """Return what people say now of each item: the newest revision of each, unless it was taken back."""
+    current = Annotation.objects.filter(item__in=items, superseded_by=None).exclude(kind=Annotation.Kind.UNDO)
+    votes: dict[int, list[Row]] = defaultdict(list)
+    for one in current.select_related("annotator").order_by("pk"):
+        said = _said(one, names)
+        kept = ("annotator", "kind", "labels", "label_ids", "none_of_these", "note", "reason", "lead_time")
+        more = ("created_at", "round", "stream", "guideline_version")
+        votes[one.item_id].append({key: said[key] for key in kept + more})
+    return votes
+
+
+def _resolutions(items: list[Item], names: Names) -> dict[int, Row]:
+    """Return each item's latest decision of a lead."""
+    made = Resolution.objects.filter(item__in=items).select_related("lead").order_by("pk")
+    return {
+        one.item_id: {
+            "lead": one.lead.get_username(),
+            "outcome": one.outcome,
+            "labels": names.of_ids(one.labels) if one.outcome == Resolution.Outcome.LABELLED else None,
+            "reason": one.reason,
+            "note": one.note,
+            "created_at": one.created_at.isoformat(),
+        }
+        for one in made
+    }
+
+
+def _picked(project: Project, items: set[int]) -> dict[tuple[int, int], QueueEntry]:
+    """Return queue entries by item and round."""
+    entries = QueueEntry.objects.filter(project=project, item_id__in=items).order_by("pk")
+    return {(entry.item_id, entry.round_number): entry for entry in entries}
+
+
+def _why(entry: QueueEntry | None, names: Names) -> Row:
+    if entry is None:
+        return {"picked_because": None, "pick": None}
+    pick = {"round": entry.round_number, "stream": entry.stream} | entry.reason
+    return {"picked_because": reasons.sentence(entry.reason, names.by_position) or None, "pick": pick}
+
+
+WHAT: Final[dict[str, Callable[[Project, bool], Iterator[Row]]]] = {
+    "annotations": lambda project, _everything: annotations(project),
+    "settled": settled,
+}
