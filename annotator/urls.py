@@ -3,7 +3,7 @@
 from allauth.account import views as account
 from django.urls import include, path, re_path
 
-from annotator.views import doors, errors, health, me
+from annotator.views import doors, errors, health, me, people
 
 # Of allauth's pages only those that somebody needs: who is here came by invitation.
 account_urls = [
@@ -34,6 +34,15 @@ urlpatterns = [
     path("me/", me.me, name="me"),
     path("theme/", me.theme, name="theme"),
     path("account/", include(account_urls)),
+    path("projects/<int:project_id>/people/", people.index, name="people"),
+    path("projects/<int:project_id>/people/invite/", people.invite, name="people-invite"),
+    path("projects/<int:project_id>/people/<int:membership_id>/role/", people.role, name="member-role"),
+    path("projects/<int:project_id>/people/<int:membership_id>/access/", people.leave, name="member-leave"),
+    path(
+        "projects/<int:project_id>/people/invitations/<int:invitation_id>/withdraw/",
+        people.withdraw,
+        name="invitation-withdraw",
+    ),
     path("", include("projects.urls")),
     path("", include("sampling.urls")),
 ]

@@ -1,4 +1,4 @@
-"""Write down who changed what: one event a change, in the transaction of the change."""
+"""A change of a project: hold it, change it, write down who changed what."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ from django.contrib.auth.models import AbstractBaseUser
 from projects.models import Event, Project
 
 
-def record(
+def hold(project: Project) -> Project:
+    """Return the project as it stands, kept from other changes until the transaction ends."""
+    return Project.objects.select_for_update(no_key=True).get(pk=project.pk)
+
+
+def record(  # noqa: PLR0913 - a column of the event each
     project: Project,
     actor: AbstractBaseUser | None,
     action: str,

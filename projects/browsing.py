@@ -33,6 +33,10 @@ class Page:
     after: int | None
     before: int | None
 
+    @property
+    def last(self) -> int | None:
+        return self.items[-1].number if self.items else None
+
 
 def matching(project: Project, wanted: Filter) -> QuerySet[Item]:
     """Return the items that the filter leaves, in no order."""
@@ -92,7 +96,8 @@ def present_votes(item: Item) -> list[Annotation]:
 
 def earlier_votes(item: Item) -> list[Annotation]:
     """Return what people said before they changed it."""
-    replaced = item.annotations.exclude(superseded_by=None) | item.annotations.filter(kind=Annotation.Kind.UNDO)
+    taken_back = item.annotations.filter(kind=Annotation.Kind.UNDO)
+    replaced = item.annotations.exclude(superseded_by=None) | taken_back
     return list(replaced.select_related("annotator").order_by("pk"))
 
 

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django import forms
 from django.core.validators import validate_email
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from projects import labelset
-from projects.models import Item, Label, Membership, Policy, Project, QueueEntry
+from projects import files, labelset
+from projects.models import Item, Label, Membership, Policy, Project, QueueEntry, Upload
+
+if TYPE_CHECKING:
+    OfProject = forms.ModelForm[Project]
+    OfLabel = forms.ModelForm[Label]
+    OfPolicy = forms.ModelForm[Policy]
+else:
+    OfProject = OfLabel = OfPolicy = forms.ModelForm
 
 MOST_INVITED: Final = 50
+KNOWN: Final = [
+    ("", gettext_lazy("Nothing: leave them out")),
+    ("seed", gettext_lazy("Seed: trust them, the model learns from them at once")),
+    ("gold", gettext_lazy("Gold: keep them secret, and check people against them")),
+]
 
 
-class ProjectForm(forms.ModelForm[Project]):
+class ProjectForm(OfProject):
     """What is labelled, and how."""
 
     class Meta:
@@ -32,7 +44,7 @@ class ProjectForm(forms.ModelForm[Project]):
         return " ".join(self.cleaned_data["name"].split())
 
 
-class GeneralForm(forms.ModelForm[Project]):
+class GeneralForm(OfProject):
     """Name and question of a project at work."""
 
     class Meta:
@@ -53,11 +65,91 @@ class SourceForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 5, "spellcheck": "false"}),
     )
 
+    # Set where a file is there already: then a new one is not needed.
+    may_be_empty = False
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        if not self.errors and not cleaned.get("file") and not cleaned.get("lines", "").strip():
+        given = cleaned.get("file") or cleaned.get("lines", "").strip()
+        if not self.errors and not given and not self.may_be_empty:
             raise forms.ValidationError(_("Choose a file, or paste some lines."))
         return cleaned
+
+
+class ColumnsForm(forms.Form):
+    """What each column of a file is."""
+
+    content = forms.ChoiceField(label=gettext_lazy("The text to label"))
+    id = forms.ChoiceField(
+        label=gettext_lazy("An id of its own"),
+        required=False,
+        help_text=gettext_lazy("With an id, the same row is never added twice, even when its text was corrected."),
+    )
+    label = forms.ChoiceField(
+        label=gettext_lazy("A label that is known already"),
+        required=False,
+        help_text=gettext_lazy("Some rows may have one, others none."),
+    )
+    known = forms.ChoiceField(
+        label=gettext_lazy("What the known labels are for"),
+        required=False,
+        choices=KNOWN,
+        widget=forms.RadioSelect,
+    )
+    separator = forms.CharField(
+        label=gettext_lazy("Between several labels in a cell"),
+        required=False,
+        max_length=3,
+        help_text=gettext_lazy("For example ; or |. Leave it blank where a cell holds one label."),
+    )
+    keep = forms.MultipleChoiceField(
+        label=gettext_lazy("Keep as well"),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=gettext_lazy("Comes out again with every export. People who label do not see it."),
+    )
+    encoding = forms.ChoiceField(label=gettext_lazy("Encoding"), required=False)
+    delimiter = forms.ChoiceField(label=gettext_lazy("Between columns"), required=False)
+
+    def __init__(self, upload: Upload, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        report, chosen = upload.report, upload.columns
+        names = list(report.get("columns") or [])
+        # A choice that the file no longer offers stays visible, so that nothing changes silently.
+        names += [name for name in (chosen.get("content"), chosen.get("id"), chosen.get("label")) if name]
+        choices = [(name, name) for name in dict.fromkeys(names)]
+        for field, options in {
+            "content": choices,
+            "id": [("", _("none")), *choices],
+            "label": [("", _("none")), *choices],
+            "keep": choices,
+            "encoding": [("", _("Found out: %(name)s") % {"name": report.get("encoding", "?")}), *files.ENCODINGS],
+            "delimiter": [("", _("Found out")), *files.DELIMITERS.items()],
+        }.items():
+            self.fields[field].choices = options  # type: ignore[attr-defined]
+        if upload.project.media == Project.Media.IMAGE:
+            del self.fields["content"], self.fields["encoding"]
+        if report.get("kind") != "csv":
+            del self.fields["delimiter"]
+        if report.get("kind") in {"json", "jsonl"} or upload.project.task == Project.Task.SINGLE:
+            del self.fields["separator"]
+
+    def choices(self, upload: Upload) -> dict[str, Any]:
+        """Return what the person chose, as projects.files.Columns takes it."""
+        given = self.cleaned_data
+        used = bool(given.get("label") and given.get("known"))
+        roles = {given.get("content") or upload.columns.get("content", ""), given.get("id", "")}
+        return {
+            "content": given.get("content") or upload.columns.get("content", ""),
+            "id": given.get("id", ""),
+            "label": given["label"] if used else "",
+            "known": given["known"] if used else "",
+            "separator": given.get("separator", ""),
+            "keep": tuple(name for name in given["keep"] if name not in roles | {given["label"] if used else ""}),
+            "encoding": given.get("encoding", ""),
+            "delimiter": given.get("delimiter", ""),
+            "new_labels": used,
+        }
 
 
 class LabelLinesForm(forms.Form):
@@ -78,7 +170,7 @@ class LabelLinesForm(forms.Form):
         return drafts
 
 
-class LabelForm(forms.ModelForm[Label]):
+class LabelForm(OfLabel):
     """One label of the set. Whether name and key are free, the action says."""
 
     class Meta:
@@ -133,7 +225,8 @@ class InviteForm(forms.Form):
 
     emails = forms.CharField(
         label=gettext_lazy("E-mail addresses"),
-        help_text=gettext_lazy("One a line, or separated by commas."),
+        required=False,
+        help_text=gettext_lazy("One a line. Leave it blank for one link that anybody may use, once."),
         widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false", "autocapitalize": "off"}),
     )
     role = forms.ChoiceField(label=gettext_lazy("Role"), choices=Membership.Role.choices)
@@ -170,21 +263,21 @@ class PercentField(forms.FloatField):
 STRATEGIES: Final = [
     (
         "default",
-        gettext_lazy("Diverse and uncertain: the most uncertain items of each region of the data (recommended)"),
+        gettext_lazy("Diverse and uncertain: the most uncertain of each region of the data (recommended)"),
     ),
     ("margin", gettext_lazy("Uncertain: where the two likeliest labels are closest")),
     ("random", gettext_lazy("Random order: no help by the model, the yardstick for the others")),
 ]
 
 
-class PolicyForm(forms.ModelForm[Policy]):
+class PolicyForm(OfPolicy):
     """The settings of the loop. Saving makes a new version: see projects.policies."""
 
     agreement_share = PercentField(
         label=gettext_lazy("Labelled twice, %"),
         min_value=0,
         max_value=50,
-        help_text=gettext_lazy("A random share of the items goes to several people, to see whether they agree."),
+        help_text=gettext_lazy("A random share goes to several people, to see whether they agree."),
     )
     holdout_share = PercentField(
         label=gettext_lazy("Kept for checking, %"),
@@ -233,7 +326,7 @@ class PolicyForm(forms.ModelForm[Policy]):
             "lease_minutes": gettext_lazy("Minutes an item is held"),
         }
         help_texts = {
-            "batch_size": gettext_lazy("The model learns again after so many answers, and picks as many items."),
+            "batch_size": gettext_lazy("The model learns again after so many answers, and picks as many."),
             "overlap": gettext_lazy("How many people answer each item. One is cheapest."),
             "agreement_overlap": gettext_lazy("How many people answer an item of that share."),
             "holdout_max": gettext_lazy("500 give the accuracy to within about 4 points."),
@@ -257,7 +350,10 @@ class ItemsForm(forms.Form):
         label=gettext_lazy("State"), required=False, choices=[("", gettext_lazy("All")), *Item.State.choices]
     )
     label = forms.ModelChoiceField(
-        label=gettext_lazy("Label"), required=False, queryset=Label.objects.none(), empty_label=gettext_lazy("All")
+        label=gettext_lazy("Label"),
+        required=False,
+        queryset=Label.objects.none(),
+        empty_label=gettext_lazy("All"),
     )
     stream = forms.ChoiceField(
         label=gettext_lazy("Came by"),

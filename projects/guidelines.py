@@ -9,7 +9,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from projects import audit, setup
+from projects import audit
 from projects.errors import Refused
 from projects.models import Event, Project
 
@@ -23,13 +23,13 @@ def change(project: Project, actor: AbstractBaseUser, text: str, seen: int, reas
     ``seen`` is the version that the writer started from: Refused where somebody else was faster.
     The first text of a project that nobody has labelled yet is still version 1.
     """
-    held = setup.locked(project)
+    held = audit.hold(project)
     text = text.replace("\r\n", "\n").strip()
     if text == held.guidelines:
         return held
     if seen != held.guideline_version:
         raise Refused(
-            _("Somebody else saved version %(version)s meanwhile. Copy your text, reload the page and join the two.")
+            _("Somebody else saved version %(version)s meanwhile. Copy your text, reload, and join the two.")
             % {"version": held.guideline_version}
         )
     before = {"version": held.guideline_version, "text": held.guidelines}
@@ -59,4 +59,5 @@ def versions(project: Project) -> list[Event]:
 def comparison(before: str, after: str) -> list[Line]:
     """Compare two texts by line, with two lines around each change."""
     lines = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=2)
-    return [Line(line[0].strip(), line[1:]) for line in lines if line[:3] not in {"---", "+++"} and line[0] != "@"]
+    body = [line for line in list(lines)[2:] if line[0] != "@"]
+    return [Line(line[0].strip(), line[1:]) for line in body]

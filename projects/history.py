@@ -125,7 +125,8 @@ def changes(event: Event) -> list[Change]:
             _words(name, after[name]) if name in after else "",
         )
         for name in [*before, *(name for name in after if name not in before)]
-        if name != "text"  # guidelines have a page of their own for that
+        # Guidelines have a page of their own; the version stands in the subject.
+        if name not in {"text", "version"}
     ]
 
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from projects import audit, setup
+from projects import audit
 from projects.errors import Refused
 from projects.models import Label, Project
 
@@ -21,7 +21,7 @@ from projects.models import Label, Project
 AUTOMATIC_KEYS: Final = "1234567890"
 # The labelling page needs these for itself.
 RESERVED_KEYS: Final = frozenset("sfugmnxz?/")
-MOST_LABELS: Final = 1000
+MOST_LABELS: Final = 500
 HUES: Final = 12
 
 
@@ -56,7 +56,7 @@ def drafts_from(text: str) -> list[Draft]:
 @transaction.atomic
 def add(project: Project, actor: AbstractBaseUser | None, drafts: Iterable[Draft]) -> list[Label]:
     """Add the labels that are not there yet; a retired one comes back. Return those added."""
-    held = setup.locked(project)
+    held = audit.hold(project)
     present = {label.name.casefold(): label for label in held.labels.all()}
     highest = held.labels.aggregate(position=Max("position"), order=Max("order"))
     position = -1 if highest["position"] is None else highest["position"]
@@ -96,7 +96,7 @@ def add(project: Project, actor: AbstractBaseUser | None, drafts: Iterable[Draft
 @transaction.atomic
 def change(label: Label, actor: AbstractBaseUser, changes: dict[str, Any]) -> Label:
     """Rename, describe, recolour a label or give it another key. Its id and position stay."""
-    held = setup.locked(label.project)
+    held = audit.hold(label.project)
     present = Label.objects.get(pk=label.pk)
     before, after = audit.differences({name: getattr(present, name) for name in changes}, changes)
     if "name" in after:
@@ -122,7 +122,7 @@ def retire(label: Label, actor: AbstractBaseUser) -> None:
 
     While nothing is imported nothing can refer to it: then it is simply removed.
     """
-    held = setup.locked(label.project)
+    held = audit.hold(label.project)
     present = Label.objects.filter(pk=label.pk, retired_at=None).first()
     if present is None:
         return
@@ -133,26 +133,26 @@ def retire(label: Label, actor: AbstractBaseUser) -> None:
     else:
         present.retired_at, present.key = timezone.now(), ""
         present.save(update_fields=["retired_at", "key"])
-    audit.record(held, actor, "label.retired", present.name, before={"retired": False}, after={"retired": True})
+    audit.record(held, actor, "label.retired", present.name, after={"retired": True})
 
 
 @transaction.atomic
 def restore(label: Label, actor: AbstractBaseUser | None) -> None:
     """Bring a retired label back, with a free key where there is one."""
-    held = setup.locked(label.project)
+    held = audit.hold(label.project)
     present = held.labels.exclude(retired_at=None).filter(pk=label.pk).first()
     if present is None:
         return
     keys = _free_keys(held.labels.all())
     label.retired_at, label.key = None, keys[0] if keys else ""
     label.save(update_fields=["retired_at", "key"])
-    audit.record(held, actor, "label.restored", label.name, before={"retired": True}, after={"retired": False})
+    audit.record(held, actor, "label.restored", label.name, after={"retired": False})
 
 
 @transaction.atomic
 def move(label: Label, actor: AbstractBaseUser, steps: int) -> None:
     """Show a label so many places further down (or up, below zero). Columns stay."""
-    held = setup.locked(label.project)
+    held = audit.hold(label.project)
     labels = list(shown(held))
     here = next((index for index, one in enumerate(labels) if one.pk == label.pk), None)
     if here is None:
@@ -162,13 +162,14 @@ def move(label: Label, actor: AbstractBaseUser, steps: int) -> None:
         return
     labels.insert(there, labels.pop(here))
     _renumber(labels)
-    audit.record(held, actor, "label.moved", label.name, before={"place": here + 1}, after={"place": there + 1})
+    before, after = {"place": here + 1}, {"place": there + 1}
+    audit.record(held, actor, "label.moved", label.name, before=before, after=after)
 
 
 @transaction.atomic
 def sort_by_name(project: Project, actor: AbstractBaseUser) -> None:
     """Show the labels from A to Z."""
-    held = setup.locked(project)
+    held = audit.hold(project)
     labels = list(shown(held))
     in_order = sorted(labels, key=lambda label: label.name.casefold())
     if in_order != labels:

@@ -6,9 +6,9 @@ import nh3
 from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
 
-_TAGS = frozenset(
-    "p br hr h3 h4 h5 h6 ul ol li strong em s code pre blockquote a table thead tbody tr th td".split()
-)
+_BLOCKS = {"p", "br", "hr", "h3", "h4", "h5", "h6", "ul", "ol", "li", "pre", "blockquote"}
+_TABLE = {"table", "thead", "tbody", "tr", "th", "td"}
+_TAGS = _BLOCKS | _TABLE | {"strong", "em", "s", "code", "a"}
 _ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}}
 
 _parser = MarkdownIt("commonmark", {"html": False, "breaks": True}).enable(["table", "strikethrough"])
@@ -26,7 +26,7 @@ def render(text: str) -> SafeString:
     html = _parser.renderer.render(tokens, _parser.options, {})
     clean = nh3.clean(
         html,
-        tags=set(_TAGS),
+        tags=_TAGS,
         attributes=_ATTRIBUTES,
         url_schemes={"http", "https", "mailto"},
         link_rel="noopener noreferrer nofollow",

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from projects import audit, setup
+from projects import audit
 from projects.errors import Refused
 from projects.models import Membership, Project
 
@@ -25,7 +25,7 @@ def add(
 
     Somebody who left comes back in the new role. A present member keeps the role: see change_role.
     """
-    held = setup.locked(project)
+    held = audit.hold(project)
     membership, created = Membership.objects.get_or_create(
         project=held, user_id=user.pk, defaults={"role": role}
     )
@@ -43,7 +43,7 @@ def add(
 @transaction.atomic
 def change_role(membership: Membership, actor: AbstractBaseUser, role: str) -> None:
     """Give a member another role. The last admin stays one."""
-    held = setup.locked(membership.project)
+    held = audit.hold(membership.project)
     member = Membership.objects.select_related("user").get(pk=membership.pk)
     if member.role == role:
         return
@@ -58,7 +58,7 @@ def change_role(membership: Membership, actor: AbstractBaseUser, role: str) -> N
 @transaction.atomic
 def deactivate(membership: Membership, actor: AbstractBaseUser) -> None:
     """Take a person's access away; their answers stay. The last admin cannot go."""
-    held = setup.locked(membership.project)
+    held = audit.hold(membership.project)
     member = Membership.objects.select_related("user").get(pk=membership.pk)
     if not member.active:
         return
@@ -73,4 +73,5 @@ def deactivate(membership: Membership, actor: AbstractBaseUser) -> None:
 def _keep_an_admin(project: Project, member: Membership) -> None:
     others = project.memberships.filter(role=Membership.Role.ADMIN, active=True).exclude(pk=member.pk)
     if member.role == Membership.Role.ADMIN and member.active and not others.exists():
-        raise Refused(_("%(person)s is the last admin. Make somebody else an admin first.") % {"person": member.user})
+        sentence = _("%(person)s is the last admin. Make somebody else an admin first.")
+        raise Refused(sentence % {"person": member.user})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -9,9 +10,9 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from projects import audit, setup
+from projects import audit
 from projects.errors import Refused
-from projects.models import Policy, Project
+from projects.models import Event, Policy, Project
 
 # What a person may set; the rest of a policy is its version and its maker.
 FIELDS: Final = (
@@ -44,7 +45,7 @@ def change(
 
     The next round runs under it; a round that is running keeps the one it began with.
     """
-    held = setup.locked(project)
+    held = audit.hold(project)
     present = held.policy
     unknown = set(changes) - set(FIELDS)
     if unknown:
@@ -61,6 +62,7 @@ def change(
     _check(policy)
     policy.save()
     subject = _("Version %(number)s") % {"number": policy.version}
+    before, after = {"version": present.version, **before}, {"version": policy.version, **after}
     audit.record(held, actor, "policy.changed", subject, before=before, after=after, reason=reason)
     return policy
 
@@ -73,3 +75,19 @@ def _check(policy: Policy) -> None:
     except ValidationError as error:
         sentences = [f"{name}: {' '.join(messages)}" for name, messages in error.message_dict.items()]
         raise Refused(" ".join(sentences)) from error
+
+
+@dataclass(frozen=True)
+class Version:
+    """A policy and the event that made it; the first has none."""
+
+    policy: Policy
+    event: Event | None
+
+
+def versions(project: Project) -> list[Version]:
+    """Return all versions, newest first, each with what changed."""
+    made = project.events.filter(action="policy.changed").order_by("pk")
+    by_number = {event.after.get("version"): event for event in made if isinstance(event.after, dict)}
+    policies = project.policies.select_related("created_by").order_by("-version")
+    return [Version(policy, by_number.get(policy.version)) for policy in policies]

@@ -8,16 +8,11 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from projects import audit
+from projects import audit, uploads
 from projects.errors import Refused
 from projects.models import Membership, Policy, Project, Upload
 
 State = Project.State
-
-
-def locked(project: Project) -> Project:
-    """Return the project as it stands, held against other changes until the transaction ends."""
-    return Project.objects.select_for_update(no_key=True).get(pk=project.pk)
 
 
 @transaction.atomic
@@ -34,12 +29,12 @@ def create_project(actor: AbstractBaseUser, name: str, media: str, task: str) ->
 @transaction.atomic
 def describe(project: Project, actor: AbstractBaseUser, changes: dict[str, Any]) -> Project:
     """Change name or question; while nothing is imported, also what is labelled and how."""
-    held = locked(project)
+    held = audit.hold(project)
     before, after = audit.differences({name: getattr(held, name) for name in changes}, changes)
     if not after:
         return held
     if "task" in after and held.state != State.DRAFT:
-        raise Refused(_("One label or several is fixed once labelling has started. Make a new project instead."))
+        raise Refused(_("This is fixed once labelling has started. Make a new project instead."))
     if "media" in after and (held.item_count or held.uploads.exists()):
         raise Refused(_("Remove the file first: it was read as the other kind of data."))
     for name, value in after.items():
@@ -59,7 +54,7 @@ def missing(project: Project) -> list[str]:
         found.append(_("Choose the columns of the file."))
     elif any(upload.state in {Upload.State.WAITING, Upload.State.CHECKING} for upload in uploads):
         found.append(_("The file is still being checked. Wait a moment."))
-    elif any(upload.problems and not upload.good_rows_only for upload in uploads):
+    elif any(upload.report.get("bad") and not upload.good_rows_only for upload in uploads):
         found.append(_("The file has bad rows: choose whether the good rows come in without them."))
     if project.labels.filter(retired_at=None).count() < 2:
         found.append(_("A project needs at least two labels."))
@@ -68,22 +63,22 @@ def missing(project: Project) -> list[str]:
 
 @transaction.atomic
 def start(project: Project, actor: AbstractBaseUser) -> None:
-    """Open a complete draft for labelling and hand its checked files to the import. Repeating does nothing."""
-    held = locked(project)
+    """Open a complete draft for labelling and release its files to the import. Repeating does nothing."""
+    held = audit.hold(project)
     if held.state == State.ACTIVE:
         return
     if held.state != State.DRAFT:
         raise Refused(_("This project was already started. Resume it in the settings."))
     if lacks := missing(held):
         raise Refused(" ".join(lacks))
-    held.uploads.filter(state=Upload.State.CHECKED).update(state=Upload.State.READY)
     _move(held, actor, State.ACTIVE, "project.started")
+    uploads.release_all(held, actor)
 
 
 @transaction.atomic
 def pause(project: Project, actor: AbstractBaseUser, reason: str = "") -> None:
     """Give out no further items. What people hold may still be handed in."""
-    held = locked(project)
+    held = audit.hold(project)
     if held.state == State.DRAFT:
         raise Refused(_("This project has not started yet, so there is nothing to pause."))
     if held.state == State.ARCHIVED:
@@ -94,7 +89,7 @@ def pause(project: Project, actor: AbstractBaseUser, reason: str = "") -> None:
 @transaction.atomic
 def resume(project: Project, actor: AbstractBaseUser, reason: str = "") -> None:
     """Give out items again, after a pause or out of the archive."""
-    held = locked(project)
+    held = audit.hold(project)
     if held.state == State.DRAFT:
         raise Refused(_("This project has not started yet. Finish its set-up first."))
     _move(held, actor, State.ACTIVE, "project.resumed", reason)
@@ -103,7 +98,7 @@ def resume(project: Project, actor: AbstractBaseUser, reason: str = "") -> None:
 @transaction.atomic
 def archive(project: Project, actor: AbstractBaseUser, reason: str = "") -> None:
     """Close the project: everything stays readable and exportable, nothing is labelled."""
-    _move(locked(project), actor, State.ARCHIVED, "project.archived", reason)
+    _move(audit.hold(project), actor, State.ARCHIVED, "project.archived", reason)
 
 
 def _move(held: Project, actor: AbstractBaseUser, state: str, action: str, reason: str = "") -> None:

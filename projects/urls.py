@@ -3,7 +3,64 @@
 from django.urls import path
 from django.urls.resolvers import URLPattern
 
-from projects.views import disputes, home, label
+from projects.views import (
+    disputes,
+    exports,
+    guidelines,
+    history,
+    home,
+    items,
+    label,
+    labels,
+    media,
+    project,
+    settings,
+    uploads,
+    wizard,
+)
+
+# Set-up, settings and the things that they change.
+_setup: list[URLPattern] = [
+    path("projects/new/", wizard.new, name="project-new"),
+    path("projects/<int:project_id>/", project.project, name="project"),
+    path("projects/<int:project_id>/setup/", wizard.resume, name="setup-resume"),
+    path("projects/<int:project_id>/setup/<str:step>/", wizard.step, name="setup"),
+    path("projects/<int:project_id>/uploads/<int:upload_id>/", uploads.upload, name="upload"),
+    path(
+        "projects/<int:project_id>/uploads/<int:upload_id>/columns/", uploads.columns, name="upload-columns"
+    ),
+    path("projects/<int:project_id>/uploads/<int:upload_id>/state/", uploads.state, name="upload-state"),
+    path("projects/<int:project_id>/uploads/<int:upload_id>/accept/", uploads.accept, name="upload-accept"),
+    path("projects/<int:project_id>/uploads/<int:upload_id>/remove/", uploads.remove, name="upload-remove"),
+    path(
+        "projects/<int:project_id>/uploads/<int:upload_id>/picture/", uploads.picture, name="upload-picture"
+    ),
+    path("projects/<int:project_id>/labels/add/", labels.add, name="labels-add"),
+    path("projects/<int:project_id>/labels/sort/", labels.sort, name="labels-sort"),
+    path("projects/<int:project_id>/labels/<int:label_id>/", labels.change, name="label-change"),
+    path("projects/<int:project_id>/labels/<int:label_id>/move/", labels.move, name="label-move"),
+    path("projects/<int:project_id>/labels/<int:label_id>/retire/", labels.retire, name="label-retire"),
+    path("projects/<int:project_id>/labels/<int:label_id>/restore/", labels.restore, name="label-restore"),
+    path("projects/<int:project_id>/settings/", settings.general, name="settings"),
+    path("projects/<int:project_id>/settings/labels/", settings.labels, name="settings-labels"),
+    path("projects/<int:project_id>/settings/guidelines/", guidelines.edit, name="settings-guidelines"),
+    path(
+        "projects/<int:project_id>/settings/guidelines/preview/",
+        guidelines.preview,
+        name="guidelines-preview",
+    ),
+    path(
+        "projects/<int:project_id>/settings/guidelines/<int:event_id>/",
+        guidelines.version,
+        name="guidelines-version",
+    ),
+    path("projects/<int:project_id>/settings/loop/", settings.loop, name="settings-loop"),
+    path("projects/<int:project_id>/settings/data/", settings.data, name="settings-data"),
+    path("projects/<int:project_id>/settings/danger/", settings.danger, name="settings-danger"),
+    path("projects/<int:project_id>/history/", history.changes, name="history"),
+    path("projects/<int:project_id>/items/", items.items, name="items"),
+    path("projects/<int:project_id>/items/<int:number>/", items.item, name="item"),
+]
 
 urlpatterns: list[URLPattern] = [
     path("", home.home, name="home"),
@@ -12,4 +69,14 @@ urlpatterns: list[URLPattern] = [
     path("projects/<int:project_id>/mine/", label.my_labels, name="my-labels"),
     path("projects/<int:project_id>/disputes/", disputes.index, name="disputes"),
     path("projects/<int:project_id>/disputes/<int:dispute_id>/", disputes.detail, name="dispute"),
+    path("projects/<int:project_id>/items/<int:number>/image/", media.image, name="item-image"),
+    path("projects/<int:project_id>/items/<int:number>/thumbnail/", media.thumbnail, name="item-thumbnail"),
+    path("projects/<int:project_id>/export/", exports.index, name="exports"),
+    path("projects/<int:project_id>/export/<slug:what>.<slug:form>", exports.download, name="export"),
+    path(
+        "projects/<int:project_id>/uploads/<int:upload_id>/problems.csv",
+        exports.problems,
+        name="upload-problems",
+    ),
+    *_setup,
 ]

@@ -1,0 +1,51 @@
+"""Small pieces of the set-up pages: colours by name, events in words."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from django import template
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy
+
+from projects import history
+from projects.models import Event
+
+register = template.Library()
+
+HUES: Final = {
+    1: gettext_lazy("Blue"),
+    2: gettext_lazy("Orange"),
+    3: gettext_lazy("Cyan"),
+    4: gettext_lazy("Pink"),
+    5: gettext_lazy("Green"),
+    6: gettext_lazy("Violet"),
+    7: gettext_lazy("Amber"),
+    8: gettext_lazy("Sky"),
+    9: gettext_lazy("Red"),
+    10: gettext_lazy("Teal"),
+    11: gettext_lazy("Purple"),
+    12: gettext_lazy("Olive"),
+}
+
+
+@register.simple_tag
+def hue_options(chosen: int) -> SafeString:
+    """Return the options of the twelve colours; quick, since a list may have hundreds of such menus."""
+    rows = (
+        (number, " selected" if number == chosen else "", str(name)) for number, name in HUES.items()
+    )
+    return format_html_join("", '<option value="{}"{}>{}</option>', rows)
+
+
+@register.filter
+def event_title(event: Event) -> str:
+    """Say what happened."""
+    return history.title(event)
+
+
+@register.filter
+def event_changes(event: Event) -> list[history.Change]:
+    """Say from what to what."""
+    return history.changes(event)
