@@ -16,8 +16,8 @@ Format = Callable[[float], str]
 
 WIDTH: Final = 520.0
 HEIGHT: Final = 250.0
-LEFT, RIGHT, TOP, BOTTOM = 50.0, 18.0, 30.0, 42.0
-ROW: Final = 34.0
+LEFT, RIGHT, TOP, BOTTOM = 58.0, 16.0, 36.0, 42.0
+ROW: Final = 36.0
 
 
 def plain(value: float) -> str:
@@ -70,6 +70,8 @@ class Chart:
     svg: SafeString
     columns: list[str] = field(default_factory=list)
     rows: list[list[str]] = field(default_factory=list)
+    # Curves by class name, where there are several.
+    legend: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def empty(self) -> bool:
@@ -95,10 +97,9 @@ def line(  # noqa: PLR0913 - options with names
     frame = _frame(series, y_range)
     body = [_y_axis(frame, y_label, y_format), _x_axis(frame, x_label)]
     body += [_curve(frame, one, y_format, place) for place, one in enumerate(series)]
-    if len(series) > 1:
-        body.append(_legend(series))
+    legend = [(_class(one, place), one.name) for place, one in enumerate(series)] if len(series) > 1 else []
     svg = _svg(title, _story(series, x_label, y_format), "".join(body), HEIGHT)
-    return Chart(title, svg, columns, _numbers(series, y_format))
+    return Chart(title, svg, columns, _numbers(series, y_format), legend)
 
 
 def bars(
@@ -109,7 +110,7 @@ def bars(
         raise ValueError("rows: every value must be a finite number of at least 0")
     most = max((row.value for row in rows), default=0.0) or 1.0
     body = "".join(_bar(row, at * ROW, row.value / most, value_format) for at, row in enumerate(rows))
-    table = [[row.name, " ".join(filter(None, [value_format(row.value), row.note]))] for row in rows]
+    table = [[row.name, _amount(row, value_format)] for row in rows]
     story = "; ".join(f"{name}: {value}" for name, value in table[:12])
     svg = _svg(title, story, body, len(rows) * ROW) if rows else mark_safe("")
     return Chart(title, svg, [name_label, value_label], table)
@@ -152,6 +153,7 @@ class _Frame:
     x1: float
     y0: float
     y1: float
+    x_ticks: list[float]
 
     def x(self, value: float) -> str:
         return _n(LEFT + (WIDTH - LEFT - RIGHT) * (value - self.x0) / (self.x1 - self.x0))
@@ -168,15 +170,17 @@ def _frame(series: Sequence[Series], y_range: tuple[float, float] | None) -> _Fr
         raise ValueError("series: every number must be finite")
     xs = [point.x for point in points]
     x0, x1 = min(xs), max(xs)
+    # A single round stands in the middle, with its own number below.
+    x_ticks = ticks(x0, x1, 5) if x0 < x1 else [x0]
     if x0 == x1:
         x0, x1 = x0 - 1, x1 + 1
     if y_range:
-        return _Frame(x0, x1, *y_range)
+        return _Frame(x0, x1, *y_range, x_ticks)
     low, high = min(levels), max(levels)
     room = (high - low) * 0.08 or abs(high) * 0.1 or 1.0
     # Counts stay at or above zero; a scale that is nearly from zero is from zero.
     low = 0.0 if 0 <= low <= 0.4 * high else low - room
-    return _Frame(x0, x1, low, high + room)
+    return _Frame(x0, x1, low, high + room, x_ticks)
 
 
 def _y_axis(frame: _Frame, label: str, form: Format) -> str:
@@ -191,7 +195,7 @@ def _y_axis(frame: _Frame, label: str, form: Format) -> str:
 def _x_axis(frame: _Frame, label: str) -> str:
     base = HEIGHT - BOTTOM
     parts = [f'<path class="axis" d="M{_n(LEFT)} {_n(base)}H{_n(WIDTH - RIGHT)}"/>']
-    for place, value in enumerate(ticks(frame.x0, frame.x1, 5)):
+    for place, value in enumerate(frame.x_ticks):
         # Every second one makes way where the chart is narrow.
         name = "tick minor" if place % 2 else "tick"
         parts.append(_text(name, float(frame.x(value)), base + 18, plain(value), "middle"))
@@ -206,7 +210,11 @@ def _curve(frame: _Frame, one: Series, form: Format, place: int) -> str:
     if not one.quiet:
         last = len(points) - 1
         parts += [_dot(frame, p, form, newest=at == last) for at, p in enumerate(points)]
-    return f'<g class="series series-{place + 1}{" quiet" if one.quiet else ""}">{"".join(parts)}</g>'
+    return f'<g class="{_class(one, place)}">{"".join(parts)}</g>'
+
+
+def _class(one: Series, place: int) -> str:
+    return f"series series-{place + 1}" + (" quiet" if one.quiet else "")
 
 
 def _band(frame: _Frame, points: Sequence[Point]) -> str:
@@ -228,22 +236,10 @@ def _dot(frame: _Frame, point: Point, form: Format, *, newest: bool) -> str:
     )
 
 
-def _legend(series: Sequence[Series]) -> str:
-    parts, x = [], WIDTH - RIGHT
-    for place, one in reversed(list(enumerate(series, 1))):
-        quiet = " quiet" if one.quiet else ""
-        sample = f'<path class="curve" d="M{_n(x - 7.6 * len(one.name) - 26)} 10h18"/>'
-        parts.append(
-            f'<g class="series series-{place}{quiet}">{_text("key", x, 14, one.name, "end")}{sample}</g>'
-        )
-        x -= 7.6 * len(one.name) + 44
-    return "".join(parts)
-
-
 def _bar(row: Bar, top: float, share: float, form: Format) -> str:
     name = row.name if len(row.name) <= 36 else row.name[:35] + "…"
     hue = f" hue-{row.hue}" if row.hue else ""
-    value = " ".join(filter(None, [form(row.value), row.note]))
+    value = _amount(row, form)
     return (
         f'<g class="bar{hue}"><title>{escape(row.name)}: {escape(value)}</title>'
         f"{_text('name', 0, top + 14, name)}{_text('value', WIDTH, top + 14, value, 'end')}"
@@ -251,6 +247,10 @@ def _bar(row: Bar, top: float, share: float, form: Format) -> str:
         f'<rect class="fill" x="0" y="{_n(top + 20)}" width="{_n(max(WIDTH * share, 3 if row.value else 0))}"'
         f' height="6" rx="3"/></g>'
     )
+
+
+def _amount(row: Bar, form: Format) -> str:
+    return " · ".join(filter(None, [form(row.value), row.note]))
 
 
 def _heads(series: Sequence[Series]) -> list[str]:
