@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -14,9 +14,10 @@ from django.db.models import F
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from projects import queries, settle
+from projects import queries, queue, settle
 from projects.errors import Refused
-from projects.models import Annotation, Assignment, Item, Membership, Policy, Project, QueueEntry
+from projects.models import Annotation, Assignment, Item, Membership, Project, QueueEntry
+from projects.queries import Rules
 from projects.signals import judgements_changed
 
 Status = Literal["stored", "duplicate", "superseded", "rejected"]
@@ -45,54 +46,97 @@ class Verdict:
     id: UUID
     status: Status
     message: str = ""
+    # Why the item was asked: told once it is answered.
+    reason: dict[str, Any] = field(default_factory=dict)
 
 
 def submit(
-    membership: Membership, submissions: Sequence[Submission], at: datetime | None = None
+    membership: Membership,
+    submissions: Sequence[Submission],
+    at: datetime | None = None,
+    rules: Rules | None = None,
 ) -> list[Verdict]:
     """Store each submission in the order given and answer for each; one that is refused stops no other.
 
     A late answer counts, work is never thrown away; the same id again is a duplicate and changes nothing.
     """
     at = at or now()
-    policy = membership.project.policy
-    verdicts = [_submit_one(membership, policy, submission, at) for submission in submissions]
+    rules = rules or queries.rules(membership.project)
+    verdicts = [_submit_one(membership, rules, submission, at) for submission in submissions]
     if any(verdict.status != "duplicate" for verdict in verdicts):
         project_id = membership.project_id
         transaction.on_commit(partial(judgements_changed.send, sender=Project, project_id=project_id))
     return verdicts
 
 
-def _submit_one(membership: Membership, policy: Policy, submission: Submission, at: datetime) -> Verdict:
+def _submit_one(membership: Membership, rules: Rules, submission: Submission, at: datetime) -> Verdict:
     try:
         with transaction.atomic():
-            return _store(membership, policy, submission, at)
+            return _store(membership, rules, submission, at)
     except Refused as refusal:
         return Verdict(submission.id, "rejected", str(refusal))
     except IntegrityError:
-        # The same id a second time: another tab, or a repeat that overtook the first.
-        return _verdict_on_repeat(membership, submission)
+        # The same id a second time: on another item, or by another person.
+        return Verdict(submission.id, "rejected", _("This id belongs to another answer. Reload the page."))
 
 
-def _store(membership: Membership, policy: Policy, submission: Submission, at: datetime) -> Verdict:
-    # One act of a person at a time: revisions are numbered without gaps.
-    Membership.objects.select_for_update(no_key=True).get(pk=membership.pk)
-    assignment = _assignment(membership, submission)
-    item = settle.lock(submission.item_id)
-    before = _last(membership, item)
-    if Annotation.objects.filter(submission=submission.id).exists():
-        return _verdict_on_repeat(membership, submission)
-    labels = _checked(membership.project, submission, before)
-    entry = assignment.entry
-    Annotation.objects.create(
+def _store(membership: Membership, rules: Rules, submission: Submission, at: datetime) -> Verdict:
+    queue.hold(membership)
+    assignment = _assignment(membership, submission.item_id)
+    item = assignment.item
+    revisions = list(Annotation.objects.filter(item=item).order_by("pk"))
+    ours = [row for row in revisions if row.annotator_id == membership.user_id]
+    if any(row.submission == submission.id for row in ours):
+        return Verdict(submission.id, "duplicate")
+    before = ours[-1] if ours else None
+    submission = replace(submission, labels=_checked(membership.project, rules, submission, before))
+    decided = item.state == Item.State.EXCLUDED or item.settled_source == Item.Source.ADJUDICATED
+    revisions.append(_annotate(membership, submission, before, assignment.entry, at))
+    _count(membership, before, submission)
+    _move(assignment, submission.kind, at + timedelta(minutes=rules.policy.lease_minutes))
+    replaced = {row.supersedes_id for row in revisions}
+    settle.rejudge(membership.project, rules, item, [row for row in revisions if row.pk not in replaced], at)
+    if item.state == Item.State.OPEN and assignment.entry.state != QueueEntry.State.LIVE:
+        _revive(assignment.entry)
+    if decided:
+        message = _("A lead has decided this item; your answer is kept with it.")
+        return Verdict(submission.id, "superseded", message)
+    return Verdict(submission.id, "stored", reason=assignment.entry.reason)
+
+
+def _assignment(membership: Membership, item_id: int) -> Assignment:
+    """Load a person's assignment with the item and its entry, and hold assignment and item."""
+    mine = Assignment.objects.filter(
+        project_id=membership.project_id, annotator_id=membership.user_id, item_id=item_id
+    )
+    found = (
+        mine.select_related("entry", "item")
+        .select_for_update(of=("self", "item"), no_key=True)
+        .defer("item__text", "item__metadata", "item__gold", "item__settled_labels")
+        .first()
+    )
+    if found is None:
+        raise Refused(_("This item was never given to you, so the answer was not stored. Reload the page."))
+    return found
+
+
+def _annotate(
+    membership: Membership,
+    submission: Submission,
+    before: Annotation | None,
+    entry: QueueEntry,
+    at: datetime,
+) -> Annotation:
+    """Add the next revision of what a person says of an item."""
+    return Annotation.objects.create(
         project_id=membership.project_id,
-        item=item,
+        item_id=submission.item_id,
         annotator_id=membership.user_id,
         revision=before.revision + 1 if before else 1,
         supersedes=before,
         submission=submission.id,
         kind=submission.kind,
-        labels=labels,
+        labels=list(submission.labels),
         note=submission.note.strip()[:NOTE_LENGTH],
         reason=submission.reason[:40],
         round_number=entry.round_number,
@@ -101,35 +145,11 @@ def _store(membership: Membership, policy: Policy, submission: Submission, at: d
         active_ms=submission.active_ms,
         created_at=at,
     )
-    _count(membership, before, submission)
-    _move(assignment, submission.kind, at + timedelta(minutes=policy.lease_minutes))
-    decided = item.state == Item.State.EXCLUDED or item.settled_source == Item.Source.ADJUDICATED
-    settle.rejudge(membership.project, policy, item, at)
-    if item.state == Item.State.OPEN and entry.state != QueueEntry.State.LIVE:
-        _revive(entry)
-    if decided:
-        return Verdict(
-            submission.id, "superseded", _("A lead has decided this item; your answer is kept with it.")
-        )
-    return Verdict(submission.id, "stored")
 
 
-def _assignment(membership: Membership, submission: Submission) -> Assignment:
-    mine = Assignment.objects.select_related("entry").filter(
-        project_id=membership.project_id, annotator_id=membership.user_id, item_id=submission.item_id
-    )
-    found = mine.first()
-    if found is None:
-        raise Refused(_("This item was never given to you, so the answer was not stored. Reload the page."))
-    return found
-
-
-def _last(membership: Membership, item: Item) -> Annotation | None:
-    mine = Annotation.objects.filter(item=item, annotator_id=membership.user_id)
-    return mine.order_by("-revision").first()
-
-
-def _checked(project: Project, submission: Submission, before: Annotation | None) -> list[int]:
+def _checked(
+    project: Project, rules: Rules, submission: Submission, before: Annotation | None
+) -> tuple[int, ...]:
     """Return the labels in order, or refuse in words what cannot be meant."""
     if submission.kind not in _Kind.values:
         raise Refused(_("This kind of answer is unknown. Reload the page."))
@@ -138,14 +158,14 @@ def _checked(project: Project, submission: Submission, before: Annotation | None
     if submission.kind == _Kind.FLAG and not submission.note.strip():
         raise Refused(_("A flag needs a note that tells the lead what to look at."))
     if submission.kind != _Kind.ANSWER:
-        return []
+        return ()
     chosen = sorted(set(submission.labels))
-    known = {label.pk for label in queries.active_labels(project.pk)}
+    known = {label.pk for label in rules.labels}
     if not known.issuperset(chosen):
         raise Refused(_("A label of this answer is no longer in use. Choose another one."))
     if project.task == Project.Task.SINGLE and len(chosen) != 1:
         raise Refused(_("Choose exactly one label."))
-    return chosen
+    return tuple(chosen)
 
 
 def _count(membership: Membership, before: Annotation | None, submission: Submission) -> None:
@@ -184,13 +204,6 @@ def _revive(entry: QueueEntry) -> None:
             QueueEntry.objects.filter(pk=entry.pk).update(state=QueueEntry.State.LIVE)
     except IntegrityError:
         return  # Somebody's fallback queued the item at this moment: that entry asks.
-
-
-def _verdict_on_repeat(membership: Membership, submission: Submission) -> Verdict:
-    mine = Annotation.objects.filter(submission=submission.id, annotator_id=membership.user_id)
-    if mine.filter(item_id=submission.item_id).exists():
-        return Verdict(submission.id, "duplicate")
-    return Verdict(submission.id, "rejected", _("This id belongs to another answer. Reload the page."))
 
 
 def parse(rows: Iterable[object]) -> list[Submission]:

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from django.db.models import prefetch_related_objects
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
-from projects import queries, reasons
-from projects.models import Annotation, Assignment, Item, Label, Membership, Project, QueueEntry
+from projects import queries
+from projects.models import Annotation, Assignment, Item, Label, Membership, Policy, Project, QueueEntry
 
 # Items kept in the browser besides the one on the stage.
 AHEAD = 5
@@ -44,12 +45,12 @@ class Progress:
         return _("First model in %(count)d") % {"count": self.needed}
 
 
-def progress(membership: Membership) -> Progress:
+def progress(membership: Membership, policy: Policy) -> Progress:
     """Count what the page's bars show, at a cost that does not grow with the project."""
     project = membership.project
     learning = project.round_mark > 0
     since, batch = (
-        (queries.answers_since_round(project), project.policy.batch_size)
+        (queries.answers_since_round(project), policy.batch_size)
         if learning
         else (_towards_first_model(project), 2 * FIRST_MODEL)
     )
@@ -86,20 +87,12 @@ def in_hand(
     assignments: Sequence[Assignment], project: Project, have: frozenset[int] = frozenset()
 ) -> list[dict[str, Any]]:
     """Render the items that the browser does not have yet. Never a word on why, or on who else."""
+    missing = [assignment for assignment in assignments if assignment.item_id not in have]
+    prefetch_related_objects(missing, "item")
     return [
-        {"id": a.item_id, "number": a.item.number, "html": item_html(a.item, project)}
-        for a in assignments
-        if a.item_id not in have
+        {"id": row.item_id, "number": row.item.number, "html": item_html(row.item, project)}
+        for row in missing
     ]
-
-
-def why(membership: Membership, item_ids: Sequence[int], labels: Sequence[Label]) -> dict[int, str]:
-    """Say why these items were asked: told after the answer, so that it leads nobody."""
-    mine = Assignment.objects.filter(annotator_id=membership.user_id, item_id__in=item_ids).select_related(
-        "entry"
-    )
-    names = {label.position: label.name for label in labels}
-    return {a.item_id: reasons.sentence(a.entry.reason, names) for a in mine}
 
 
 def history(membership: Membership, labels: Sequence[Label]) -> list[dict[str, Any]]:

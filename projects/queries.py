@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.core.cache import cache
 from django.db.models import Exists, OuterRef, QuerySet, Sum
 
-from projects.models import Annotation, Item, Label, Membership, Project
+from projects.models import Annotation, Item, Label, Membership, Policy, Project
 from projects.quality import consensus
 
 ACCURACY_SECONDS = 60
@@ -20,6 +20,19 @@ class Known:
 
     item_id: int
     positions: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a project decides by, read once a request."""
+
+    policy: Policy
+    labels: list[Label]
+
+
+def rules(project: Project) -> Rules:
+    """Read the policy in force and the labels in use."""
+    return Rules(project.policy, active_labels(project.pk))
 
 
 def current(annotations: QuerySet[Annotation]) -> QuerySet[Annotation]:

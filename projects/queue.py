@@ -3,7 +3,7 @@
 Every guarantee hangs on columns of one row or on a unique constraint, so it holds at any concurrency:
 ``QueueEntry.free`` never falls below zero, and an item has one Assignment a person. PostgreSQL evaluates a
 filter on the locked row's own columns again after it got the lock; a filter on other tables it would not.
-Locks are always taken in the order membership, item, entry, assignment.
+Locks are taken in the order membership, assignment with item, entry; whoever goes another way does not wait.
 """
 
 from __future__ import annotations
@@ -146,38 +146,64 @@ def _add(project: Project, policy: Policy, picks: Sequence[Pick], round_number: 
 # --- leasing ---------------------------------------------------------------------------------------------
 
 
-@transaction.atomic
-def lease(membership: Membership, count: int, at: datetime | None = None) -> list[Assignment]:
-    """Fill a person's hands up to ``count`` assignments and return all that they hold, best first.
+def hold(membership: Membership) -> None:
+    """Let a person do one thing at a time: two open tabs share assignments, revisions have no gaps."""
+    member = Membership.objects.select_for_update(no_key=True).filter(pk=membership.pk)
+    membership.answered = member.values_list("answered", flat=True).get()
+
+
+def lease(
+    membership: Membership, count: int, at: datetime | None = None, policy: Policy | None = None
+) -> list[Assignment]:
+    """Fill a person's hands; see ``fill``."""
+    with transaction.atomic():
+        hold(membership)
+        return fill(membership, count, at, policy)
+
+
+def fill(
+    membership: Membership, count: int, at: datetime | None = None, policy: Policy | None = None
+) -> list[Assignment]:
+    """Fill hands up to ``count`` assignments and return all that the person holds; the caller called ``hold``.
 
     When the queue is empty and the pool is not, the random order serves; after that, what the person skipped.
     """
     at = at or now()
     project = membership.project
-    # One question of a person at a time: two open tabs share the same assignments.
-    Membership.objects.select_for_update(no_key=True).get(pk=membership.pk)
     if project.state != Project.State.ACTIVE:
         return []
-    mine = Assignment.objects.filter(
-        annotator_id=membership.user_id, project=project, state=Assignment.State.LEASED, expires_at__gt=at
-    )
-    held = list(mine.select_related("item", "entry").order_by("entry__rank", "pk"))
-    if len(held) >= count:
-        return held
-    policy = project.policy
-    until = at + timedelta(minutes=policy.lease_minutes)
-    fresh = _take(membership, count - len(held), until)
+    policy = policy or project.policy
+    term = timedelta(minutes=policy.lease_minutes)
+    held = _held(membership, at, term)
+    fresh = _take(membership, count - len(held), at + term)
     if len(held) + len(fresh) < count:
         expire(project.pk, at)
         _top_up(project, policy)
-        fresh += _take(membership, count - len(held) - len(fresh), until)
+        fresh += _take(membership, count - len(held) - len(fresh), at + term)
     if not held and not fresh:
-        fresh = _take_skipped(membership, count, until)
+        # Nothing else is left: what this person skipped comes back.
+        fresh = _take(membership, count, at + term, skipped=True)
     return held + fresh
+
+
+def _held(membership: Membership, at: datetime, term: timedelta) -> list[Assignment]:
+    """What a person holds, in the order in which it was given; whoever still asks keeps it."""
+    mine = Assignment.objects.filter(
+        annotator_id=membership.user_id,
+        project_id=membership.project_id,
+        state=Assignment.State.LEASED,
+        expires_at__gt=at,
+    )
+    held = list(mine.order_by("pk"))
+    if held and min(assignment.expires_at for assignment in held) < at + term / 2:
+        mine.update(expires_at=at + term)
+    return held
 
 
 def _take(membership: Membership, count: int, until: datetime, *, skipped: bool = False) -> list[Assignment]:
     """Take a free place in each of the next ``count`` entries that this person has not had."""
+    if count <= 0:
+        return []
     had = Assignment.objects.filter(item=OuterRef("item_id"), annotator_id=membership.user_id)
     had = (
         had.filter(state=Assignment.State.SKIPPED) if skipped else had.exclude(state=Assignment.State.EXPIRED)
@@ -230,11 +256,6 @@ def _newest_round(project: Project) -> int:
     return newest.round_number if newest else 0
 
 
-def _take_skipped(membership: Membership, count: int, until: datetime) -> list[Assignment]:
-    """Offer again what this person skipped, now that nothing else is left."""
-    return _take(membership, count, until, skipped=True)
-
-
 # --- giving back -----------------------------------------------------------------------------------------
 
 
@@ -250,8 +271,9 @@ def expire(project_id: int, at: datetime) -> int:
             .order_by("pk")
             .values_list("pk", flat=True)[:500]
         )
-        rows = over.filter(entry_id__in=entries).select_for_update(no_key=True).values_list("pk", "entry_id")
-        ended = list(rows)
+        # Who answers at this moment holds the assignment and may wait for the entry: never wait for them.
+        rows = over.filter(entry_id__in=entries).select_for_update(skip_locked=True, no_key=True)
+        ended = list(rows.values_list("pk", "entry_id"))
         Assignment.objects.filter(pk__in=[pk for pk, _ in ended]).update(state=Assignment.State.EXPIRED)
         _free(Counter(entry for _, entry in ended))
     return len(ended)

@@ -8,6 +8,7 @@ from datetime import datetime
 from projects import queries, queue
 from projects.models import Annotation, Dispute, Item, Policy, Project, QueueEntry, Resolution
 from projects.quality import consensus
+from projects.queries import Rules
 
 # «Can't tell» as a vote: an answer that is none of the labels.
 CANT_TELL = frozenset({-1})
@@ -16,12 +17,13 @@ FIXED = {Item.Source.ADJUDICATED, Item.Source.GOLD, Item.Source.SEED}
 
 
 def lock(item_id: int) -> Item:
-    """Load an item and hold it until the transaction ends."""
-    return Item.objects.select_for_update(no_key=True).get(pk=item_id)
+    """Load what an item's label rests on, without its content, and hold it until the transaction ends."""
+    state = ("project_id", "agreement", "state", "settled_source")
+    return Item.objects.select_for_update(no_key=True).only(*state).get(pk=item_id)
 
 
-def rejudge(project: Project, policy: Policy, item: Item, at: datetime) -> None:
-    """Let the current votes decide an item: open, settled or disputed.
+def rejudge(project: Project, rules: Rules, item: Item, said: Sequence[Annotation], at: datetime) -> None:
+    """Let what people say now decide an item: open, settled or disputed.
 
     A decision of a lead and a label known at import stand. A vote that changes while a dispute is open marks
     the dispute and never closes it, unless it was the flag that opened it.
@@ -30,17 +32,16 @@ def rejudge(project: Project, policy: Policy, item: Item, at: datetime) -> None:
         item.state == Item.State.SETTLED and item.settled_source in FIXED
     ):
         return
-    said = list(queries.current(Annotation.objects.filter(item=item)).order_by("pk"))
     flagged = any(annotation.kind == Annotation.Kind.FLAG for annotation in said)
     votes = [as_vote(annotation) for annotation in said if annotation.kind in Annotation.COUNTED]
     if item.state == Item.State.DISPUTED and not _flag_taken_back(item, flagged, at):
         return
     if flagged:
         dispute(item, [Dispute.Reason.FLAG], at)
-    elif len(votes) < _places(project, policy, item):
+    elif len(votes) < _places(project, rules.policy, item):
         _reopen(item)
     else:
-        _decide(project, item, votes, at)
+        _decide(project, rules, item, votes, at)
 
 
 def as_vote(annotation: Annotation) -> frozenset[int]:
@@ -107,14 +108,14 @@ def _flag_taken_back(item: Item, flagged: bool, at: datetime) -> bool:
 
 def _places(project: Project, policy: Policy, item: Item) -> int:
     """How many answers decide: what the queue asked for, else what the policy asks for."""
-    live = QueueEntry.objects.filter(item=item, state=QueueEntry.State.LIVE).first()
-    return live.places if live else queue.places_for(item, policy, queue.crew(project.pk))
+    live = QueueEntry.objects.filter(item=item, state=QueueEntry.State.LIVE)
+    places = live.values_list("places", flat=True).first()
+    return places if places is not None else queue.places_for(item, policy, queue.crew(project.pk))
 
 
-def _decide(project: Project, item: Item, votes: list[frozenset[int]], at: datetime) -> None:
+def _decide(project: Project, rules: Rules, item: Item, votes: list[frozenset[int]], at: datetime) -> None:
     """Settle an item on its votes, or dispute it: two that differ, or three and more without a majority."""
-    n_labels = len(queries.active_labels(project.pk))
-    found = consensus.settle(votes, n_labels, queries.pooled_accuracy(project), project.task)
+    found = consensus.settle(votes, len(rules.labels), queries.pooled_accuracy(project), project.task)
     if found.answer is None or not (found.unanimous or _majority(votes, found.answer, project.task)):
         dispute(item, [Dispute.Reason.TIE], at)
         return

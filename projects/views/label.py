@@ -8,15 +8,17 @@ from uuid import UUID, uuid4
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db import transaction
+from django.db.models import prefetch_related_objects
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from projects import access, actions, labelling, markdown, queries, queue
+from projects import access, actions, labelling, markdown, queries, queue, reasons
 from projects.errors import Refused
-from projects.models import Annotation, Item, Membership
+from projects.models import Annotation, Assignment, Item, Membership
 
 # A browser sends its outbox in pieces of this size.
 MOST_AT_ONCE = 20
@@ -30,13 +32,15 @@ def label(request: HttpRequest, project_id: int) -> HttpResponse:
     member = access.membership(request.user, project_id)
     if request.method == "POST":
         return _answered_by_form(request, member)
-    labels = queries.active_labels(project_id)
-    assignments = queue.lease(member, labelling.AHEAD + 1)
+    rules = queries.rules(member.project)
+    labels = rules.labels
+    assignments = queue.lease(member, labelling.AHEAD + 1, policy=rules.policy)
+    prefetch_related_objects(assignments, "item")
     items = [assignment.item for assignment in assignments]
     if (again := _asked_for(request, member)) is not None:
         items = [again, *[item for item in items if item.pk != again.pk]]
     project = member.project
-    shown = labelling.progress(member)
+    shown = labelling.progress(member, rules.policy)
     context = {
         "project": project,
         "membership": member,
@@ -70,29 +74,36 @@ def work(request: HttpRequest, project_id: int) -> JsonResponse:
         submissions, want, have = _read(request)
     except Refused as refusal:
         return JsonResponse({"message": str(refusal)}, status=422)
-    verdicts = actions.submit(member, submissions)
-    assignments = queue.lease(member, want) if want else []
-    labels = queries.active_labels(project_id)
-    member.refresh_from_db(fields=["answered"])
-    stored = {s.id: s.item_id for s in submissions if s.kind in Annotation.COUNTED}
-    reasons = labelling.why(member, list(stored.values()), labels) if stored else {}
+    rules = queries.rules(member.project)
+    verdicts, assignments = _submit_and_fill(member, submissions, want, rules)
+    names = {label.position: label.name for label in rules.labels}
     answer: dict[str, Any] = {
         "verdicts": [
-            {
-                "id": v.id,
-                "status": v.status,
-                "message": v.message,
-                "why": reasons.get(stored.get(v.id, 0), ""),
-            }
+            {"id": v.id, "status": v.status, "message": v.message, "why": reasons.sentence(v.reason, names)}
             for v in verdicts
         ],
         "items": labelling.in_hand(assignments, member.project, have),
         "held": [assignment.item_id for assignment in assignments],
-        "progress": labelling.as_json(labelling.progress(member)),
+        "progress": labelling.as_json(labelling.progress(member, rules.policy)),
     }
     if want and not assignments:
         answer["nothing"] = labelling.nothing_to_do(member)
     return JsonResponse(answer)
+
+
+def _submit_and_fill(
+    member: Membership, submissions: list[actions.Submission], want: int, rules: queries.Rules
+) -> tuple[list[actions.Verdict], list[Assignment]]:
+    """Store the answers, then fill the hands; the usual single answer costs one commit in all.
+
+    Several answers are stored each on its own: whoever holds several items may wait for each other.
+    """
+    if len(submissions) != 1 or not want:
+        verdicts = actions.submit(member, submissions, rules=rules) if submissions else []
+        return verdicts, queue.lease(member, want, policy=rules.policy) if want else []
+    with transaction.atomic():
+        verdicts = actions.submit(member, submissions, rules=rules)
+        return verdicts, queue.fill(member, want, policy=rules.policy)
 
 
 @require_GET
