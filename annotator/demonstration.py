@@ -1,0 +1,220 @@
+"""The content of `make demo`: two projects, four people, and some labels that these people have given."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import random
+import tomllib
+import zipfile
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.utils.timezone import now
+
+from annotator.models import User
+from projects import actions, draws, files, guidelines, labelset, people, policies, queue, setup
+from projects.errors import Refused
+from projects.files import thumbnails
+from projects.models import Annotation, Assignment, Label, Membership, Policy, Project, Upload
+from sampling import rounds
+
+FOLDER = Path(settings.BASE_DIR) / "demo"
+SEED = 20_260_801
+ADMIN, LEAD, BEN, CLEO = "ada", "lea", "ben", "cleo"
+PEOPLE = {
+    ADMIN: ("Ada", Membership.Role.ADMIN),
+    LEAD: ("Lea", Membership.Role.LEAD),
+    BEN: ("Ben", Membership.Role.ANNOTATOR),
+    CLEO: ("Cleo", Membership.Role.ANNOTATOR),
+}
+# Small batches, so that a visitor sees a new round after a few answers.
+AFTER_FIRST_MODEL = {"batch_size": 6}
+PROJECTS = ("bank", "clothes")
+# What to open first, after signing in: what for, and the page of the text project.
+PAGES = [
+    ("label by key, as Ben or Cleo", "label/"),
+    ("watch the loop, as Lea or Ada", "progress/"),
+    ("settle a disagreement, as Lea", "disputes/"),
+    ("take the labels out, as Ada", "export/"),
+]
+FLAGGED = 9  # which judgement is a flag
+
+
+@dataclass(frozen=True)
+class Content:
+    """One project as its file in demo/ describes it."""
+
+    name: str
+    question: str
+    media: str
+    file: str
+    guidelines: str
+    answers: int
+    policy: dict[str, Any]
+    labels: list[dict[str, Any]]
+
+    @classmethod
+    def read(cls, name: str) -> Content:
+        return cls(**tomllib.loads((FOLDER / f"{name}.toml").read_text()))
+
+
+def address(key: str) -> str:
+    """The e-mail address of one of the people."""
+    return f"{key}@demo.example"
+
+
+def make_people() -> dict[str, User]:
+    """Make the four people, who sign in by one-time link only."""
+    return {
+        key: User.objects.create_user(email=address(key), name=name, is_staff=key == ADMIN)
+        for key, (name, _role) in PEOPLE.items()
+    }
+
+
+def make_project(name: str, crew: dict[str, User]) -> Project:
+    """Set a project up as its admin would, and let its annotators give some answers."""
+    content = Content.read(name)
+    admin = crew[ADMIN]
+    project = setup.create_project(admin, content.name, content.media, Project.Task.SINGLE)
+    # The same hold-out, the same first batch in every demonstration.
+    Project.objects.filter(pk=project.pk).update(seed=SEED, question=content.question)
+    project.refresh_from_db()
+    labelset.add(
+        project, admin, [labelset.Draft(label["name"], label["description"]) for label in content.labels]
+    )
+    guidelines.change(project, admin, content.guidelines, project.guideline_version)
+    policies.change(project, admin, content.policy)
+    for key in (LEAD, BEN, CLEO):
+        people.add(project, admin, crew[key], PEOPLE[key][1])
+    truth = _import(project, admin, content)
+    while thumbnails.make(100):
+        pass
+    _Session(project, truth, crew).play(content.answers)
+    return project
+
+
+def _import(project: Project, admin: User, content: Content) -> dict[str, str]:
+    """Bring the data in, labelled where it is held out and in a few other rows; return every label by id."""
+    seeds = {label["name"]: label.get("seeds", 0) for label in content.labels}
+    known = _Known(project.seed, project.policy, seeds)
+    read, column = (_texts, "text") if content.media == Project.Media.TEXT else (_pictures, "file")
+    data, truth = read(FOLDER / content.file, known)
+    upload = files.receive(project, data, admin)
+    columns = files.Columns(content=column, id="id", label="label", known="seed")
+    upload = files.check(files.choose(upload, columns))
+    setup.start(project, admin)
+    upload.refresh_from_db()
+    upload = files.import_upload(upload)
+    if upload.state != Upload.State.DONE:
+        raise Refused(f"{content.file}: {upload.message} {upload.problems[:1]}")
+    project.refresh_from_db()
+    return truth
+
+
+@dataclass
+class _Known:
+    """Which labels come with the data: the hold-out's, and so many seeds of each label."""
+
+    seed: int
+    policy: Policy
+    seeds: dict[str, int]
+
+    def __call__(self, external_id: str, label: str) -> bool:
+        key = f"id:{external_id}"
+        if draws.holdout(self.seed, key, self.policy.holdout_share):
+            return True
+        if draws.agreement(self.seed, key, self.policy.agreement_share) or not self.seeds[label]:
+            return False
+        self.seeds[label] -= 1
+        return True
+
+
+def _texts(source: Path, known: _Known) -> tuple[ContentFile[bytes], dict[str, str]]:
+    with gzip.open(source, "rt", encoding="utf-8") as lines:
+        rows = [json.loads(line) for line in lines]
+    written = [
+        row if known(row["id"], row["label"]) else {"id": row["id"], "text": row["text"]} for row in rows
+    ]
+    data = "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in written).encode()
+    return ContentFile(data, source.name.removesuffix(".gz")), {row["id"]: row["label"] for row in rows}
+
+
+def _pictures(source: Path, known: _Known) -> tuple[ContentFile[bytes], dict[str, str]]:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(packed, "w") as new:
+        table = [line.split(",") for line in old.read("labels.csv").decode().splitlines()]
+        for file, _external_id, _label in table[1:]:
+            new.writestr(file, old.read(file))
+        lines = [[file, key, label if known(key, label) else ""] for file, key, label in table[1:]]
+        new.writestr("labels.csv", "".join(",".join(line) + "\n" for line in [table[0], *lines]))
+    return ContentFile(packed.getvalue(), source.name), {key: label for _file, key, label in table[1:]}
+
+
+class _Session:
+    """Two annotators at work: they lease and submit like anybody else, and the loop turns behind them."""
+
+    def __init__(self, project: Project, truth: dict[str, str], crew: dict[str, User]) -> None:
+        self.project, self.truth = project, truth
+        self.labels = list(labelset.shown(project))
+        self.random = random.Random(project.seed)
+        members = {member.user_id: member for member in project.memberships.select_related("project", "user")}
+        self.annotators = [members[crew[BEN].pk], members[crew[CLEO].pk]]
+        self.disagreed = False
+        self.judged = 0
+
+    def play(self, answers: int) -> None:
+        """Give so many answers, a few at a time in turns, the last of them just now."""
+        self._turn_loop()
+        given = 0
+        while given < answers:
+            member = self.annotators[0 if self.random.random() < 0.6 else 1]
+            held = queue.lease(member, 2, now())
+            if not held:
+                raise Refused("The demonstration's queue is empty.")
+            for assignment in held:
+                at = now() - timedelta(seconds=28 * (answers - given))
+                (verdict,) = actions.submit(member, [self._judge(member, assignment)], at)
+                if verdict.status != "stored":
+                    raise Refused(verdict.message)
+                given += 1
+            self._turn_loop()
+            if self.project.model_versions.exists():
+                policies.change(self.project, None, AFTER_FIRST_MODEL)
+
+    def _turn_loop(self) -> None:
+        while rounds.advance(self.project.pk):
+            pass
+
+    def _judge(self, member: Membership, assignment: Assignment) -> actions.Submission:
+        """Answer rightly, but let one item be disputed and one be flagged, for the lead to decide."""
+        item = assignment.item
+        right = self._label(self.truth[item.external_id])
+        fields: dict[str, Any] = {
+            "id": uuid4(),
+            "item_id": item.pk,
+            "active_ms": self.random.randrange(1_800, 7_500),
+        }
+        self.judged += 1
+        if self.judged == FLAGGED:
+            return actions.Submission(
+                kind=Annotation.Kind.FLAG, note="Two labels fit. Which one wins?", **fields
+            )
+        second = item.annotations.exclude(annotator_id=member.user_id).exists()
+        chosen = self._other(right) if second and not self.disagreed else right
+        self.disagreed |= second
+        return actions.Submission(kind=Annotation.Kind.ANSWER, labels=(chosen.pk,), **fields)
+
+    def _label(self, name: str) -> Label:
+        return next(label for label in self.labels if label.name == name)
+
+    def _other(self, right: Label) -> Label:
+        """The neighbour in the list: the demonstration's labels stand beside those they are confused with."""
+        at = self.labels.index(right)
+        return self.labels[at - 1 if at else 1]
