@@ -174,6 +174,7 @@ def _count(membership: Membership, before: Annotation | None, submission: Submis
     change = (submission.kind in Annotation.COUNTED) - was
     if change:
         Membership.objects.filter(pk=membership.pk).update(answered=F("answered") + change)
+        membership.answered += change
 
 
 def _move(assignment: Assignment, kind: str, until: datetime) -> None:

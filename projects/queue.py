@@ -164,7 +164,7 @@ def lease(
 def fill(
     membership: Membership, count: int, at: datetime | None = None, policy: Policy | None = None
 ) -> list[Assignment]:
-    """Fill hands up to ``count`` assignments and return all that the person holds; the caller called ``hold``.
+    """Fill hands up to ``count`` assignments and return all that are held; the caller called ``hold``.
 
     When the queue is empty and the pool is not, the random order serves; after that, what the person skipped.
     """
