@@ -145,7 +145,7 @@ CACHES: dict[str, Any] = {
 
 # Celery: a message only says «look»; what is due stands in the database.
 BROKER_DIR = DATA_DIR / "broker"
-CELERY_BROKER_URL = REDIS_URL or "filesystem://"
+CELERY_BROKER_URL = REDIS_URL or "filesystem://localhost/"
 if REDIS_URL:
     CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
         "visibility_timeout": 3600,
@@ -254,6 +254,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 # Uploads go to disk, a piece at a time, whatever their size; limits are the readers' own.
+IMPORT_MAX_BYTES = int(os.environ.get("IMPORT_MAX_MB", "1000")) * 1_000_000
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
 FILE_UPLOAD_TEMP_DIR = DATA_DIR / "uploads"
 FILE_UPLOAD_TEMP_DIR.mkdir(exist_ok=True)

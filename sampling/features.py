@@ -22,6 +22,8 @@ from sampling.core.arrays import State
 from sampling.core.featurizers import FEATURIZERS, Featurizer, default_for
 from sampling.models import FeatureSet, FeatureShard
 
+# A claim counts twice: once when the work is handed out, once when it begins.
+FIRST_TRY = 2
 # One shard is the work of one task: some seconds.
 SHARD_ROWS = 2_048
 # A fit reads at most so many items; and a first generation serves as soon as so many items have features.
@@ -237,7 +239,7 @@ def _compute(offer: Offer) -> int | None:
         path = shards.save(_path(feature_set, f"{shard.first}-{shard.attempt}"), {"items": ids, "x": x})
         if not mine().update(path=path, rows=len(ids)):
             shards.delete(path)
-        elif feature_set.error:
+        elif shard.attempt > FIRST_TRY:
             FeatureSet.objects.filter(pk=feature_set.pk).update(error="")
     return feature_set.project_id
 
@@ -250,7 +252,7 @@ def _failures(feature_set: FeatureSet, mine: QuerySet[Any], attempt: int) -> Ite
     except Exception as error:
         log.exception("Features of project %s failed.", feature_set.project_id)
         FeatureSet.objects.filter(pk=feature_set.pk).update(error=f"{type(error).__name__}: {error}"[:2000])
-        mine.update(claimed_at=now() + claims.pause(attempt // 2))
+        mine.update(claimed_at=now() + claims.pause(attempt // FIRST_TRY))
 
 
 def _path(feature_set: FeatureSet, name: str) -> str:
