@@ -24,7 +24,7 @@ _PACKED = (".zip", ".gz")
 
 
 def receive(project: Project, file: File[bytes], user: AbstractBaseUser | None, here: bool = False) -> Upload:
-    """Keep a file under a name that nobody can guess, and check it: in the worker, unless it is small or ``here``.
+    """Keep a file under a name that nobody can guess, and check it, ``here`` or in the worker.
 
     Raises Refused for a file beyond the site's limit; whatever else is wrong stands in the upload itself.
     """
@@ -65,7 +65,7 @@ def start(upload: Upload, good_rows_only: bool = False) -> Upload:
 
 def _check_soon(upload: Upload, here: bool) -> Upload:
     """Check a small text file while the person waits, so that the first rows are there at once."""
-    if here or (upload.file.size < limits.AT_ONCE and not upload.file.name.endswith(_PACKED)):
+    if here or (upload.file.size < limits.AT_ONCE and not upload.name.lower().endswith(_PACKED)):
         return check(upload)
     transaction.on_commit(lambda: tasks.ring(upload.pk))
     return upload

@@ -6,6 +6,7 @@ import codecs
 import io
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
@@ -107,7 +108,9 @@ def pieces(file: BinaryIO, encoding: str) -> Iterator[str]:
         while piece := reader.readline(limits.RECORD):
             yield piece
     finally:
-        reader.detach()
+        # The file belongs to whoever opened it, and may be closed by now.
+        with suppress(ValueError):
+            reader.detach()
 
 
 def whole(text: str) -> bool:

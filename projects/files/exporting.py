@@ -35,8 +35,8 @@ class Names:
         return [self.by_id.get(pk, f"label {pk}") for pk in ids]
 
 
-def annotations(project: Project) -> Iterator[Row]:
-    """Yield one row an annotation, oldest first: all revisions, skips and flags, up to those there are now."""
+def annotation_rows(project: Project) -> Iterator[Row]:
+    """Yield one row an annotation, oldest first: all revisions, skips and flags that there are now."""
     names = Names.of(project)
     newest = project.annotations.aggregate(newest=Max("pk"))["newest"] or 0
     mine = project.annotations.filter(pk__lte=newest).select_related("item", "annotator").order_by("pk")
@@ -55,7 +55,7 @@ def annotations(project: Project) -> Iterator[Row]:
             yield _head(one.item) | said | _why(entry, names) | _tail(one.item, names)
 
 
-def settled(project: Project, everything: bool = False) -> Iterator[Row]:
+def settled_rows(project: Project, everything: bool = False) -> Iterator[Row]:
     """Yield one row an item, in the order of import: the settled ones, or all with what became of them."""
     names = Names.of(project)
     items = project.items.order_by("number")
@@ -187,6 +187,6 @@ def _why(entry: QueueEntry | None, names: Names) -> Row:
 
 
 WHAT: Final[dict[str, Callable[[Project, bool], Iterator[Row]]]] = {
-    "annotations": lambda project, _everything: annotations(project),
-    "settled": settled,
+    "annotations": lambda project, _everything: annotation_rows(project),
+    "settled": settled_rows,
 }

@@ -152,12 +152,13 @@ def _stage(upload: Upload, project: Project, staged: IO[str]) -> Sieve:
 def _row(candidate: Candidate, upload: Upload, policy: Policy, labelled: bool) -> list[Any]:
     """Return what is staged of a candidate: see ``publishing.STAGED``."""
     seed, key = upload.project.seed, candidate.key
-    image, size = "", (None, None)
+    image = ""
+    size: list[int | None] = [None, None]
     if picture := candidate.picture:
         stem = picture_stem(upload.project, candidate.content)
         path = f"{publishing.folder(upload)}/{stem}{picture.suffix}"
         image = default_storage.save(path, ContentFile(picture.data))
-        size = (picture.width, picture.height)
+        size = [picture.width, picture.height]
     return [
         key,
         candidate.external_id,

@@ -39,7 +39,7 @@ def _fault(text: str, error: Exception) -> Bad:
     if isinstance(error, RecursionError):
         return Bad(text, "Lists or objects are nested too deep.", f"Keep to {limits.JSON_DEPTH} levels.")
     if isinstance(error, json.JSONDecodeError):
-        reason = f"This is not JSON: {error.msg.lower()} at character {error.pos + 1}."
+        reason = f"This is not JSON: {error.msg.lower().removesuffix(' at')} at character {error.pos + 1}."
         return Bad(
             text, reason, 'Write one complete object, such as {"text": "…"}, with straight double quotes.'
         )
@@ -92,20 +92,19 @@ class JsonReader:
         stream = _Stream(encodings.pieces(self.file, self.encoding))
         stream.skip("[")
         number = 0
-        while not stream.starts("]"):
-            number += 1
-            try:
+        try:
+            while not stream.starts("]"):
+                number += 1
+                if number > 1:
+                    stream.comma()
                 value = stream.value()
-                if not isinstance(value, dict):
-                    yield Bad(value, "This is not an object.", 'Write {"text": "…"}.').at(number)
-                else:
+                if isinstance(value, dict):
                     yield Row(number, value)
-                stream.comma()
-            except Bad as bad:
-                yield Problem(
-                    number, "", bad.value, f"{bad.reason} The list cannot be read beyond it.", bad.remedy
-                )
-                return
+                else:
+                    yield Bad(value, "This is not an object.", 'Write {"text": "…"}.').at(number)
+        except Bad as bad:
+            reason = f"{bad.reason} The list cannot be read beyond it."
+            yield Problem(max(number, 1), "", bad.value, reason, bad.remedy)
 
 
 def _line(number: int, size: int, parts: list[str]) -> Iterator[Row | Problem]:
@@ -190,9 +189,7 @@ class _Stream:
                     raise _fault(rest, error) from None
 
     def comma(self) -> None:
-        """Pass the comma after a value, or stand before the end of the list."""
-        if not self.skip(",") and not self.starts("]"):
+        """Pass the comma between two values. Raises Bad where there is none."""
+        if not self.skip(","):
             rest = self._text[self._at : self._at + 80]
-            raise Bad(
-                rest, "Between two objects stands no comma.", "Write the list again with a JSON library."
-            )
+            raise Bad(rest, "Before this stands no comma.", "Write the list again with a JSON library.")

@@ -59,7 +59,7 @@ class Problems:
         self.first.extend(problems[: max(0, limits.PROBLEMS - len(self.first))])
 
     def to_json(self) -> list[dict[str, Any]]:
-        return [problem.to_json() for problem in self.first]
+        return [problem.to_json() for problem in sorted(self.first, key=lambda problem: problem.row)]
 
 
 def listing(names: Iterable[str], most: int = 6) -> str:

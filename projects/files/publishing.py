@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from django.core.files.storage import default_storage
 from django.db import IntegrityError, connection, transaction
@@ -124,7 +124,8 @@ def _insert(rows: Iterator[tuple[Any, ...]]) -> int:
                     copy.write_row(row)
         else:
             marks = ", ".join(["%s"] * len(_COLUMNS))
-            cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", counted)  # noqa: S608
+            statement = f"INSERT INTO {table} ({names}) VALUES ({marks})"  # noqa: S608
+            cursor.executemany(statement, cast(list[tuple[Any, ...]], counted))
     return counted.count
 
 

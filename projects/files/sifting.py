@@ -71,10 +71,10 @@ class Sieve:
 
     def _candidate(self, row: Row | Problem) -> Candidate | None:
         self.tally.rows += 1
+        if isinstance(row, Problem):
+            self.tally.problems.add(row)
+            return None
         try:
-            if isinstance(row, Problem):
-                self.tally.problems.add(row)
-                return None
             candidate = self.recipe.candidate(row)
             self._check_labels(candidate)
             return candidate if self._first(candidate) else None

@@ -75,7 +75,7 @@ def _open_table(file: BinaryIO, columns: Columns) -> Reader:
     for start, words in _FOREIGN:
         if head.startswith(start):
             raise Refused(words)
-    if len(head) - len(head.translate(None, _CONTROLS)) > len(head) // 10:
+    if len(head) - len(head.translate(None, _CONTROLS)) > max(4, len(head) // 50):
         raise Refused("This is not a text file. Upload CSV, JSON lines or a zip of pictures.")
     text = head.lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n\0")
     if text.startswith((b"{", b"[")):

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from PIL.Image import DecompressionBombError
 
 from projects.files import images
 from projects.models import Item
@@ -31,7 +32,7 @@ def _small(image: str) -> str:
     try:
         with default_storage.open(image) as file:
             data = images.thumbnail(file.read())
-    except (*images.BROKEN, images.Image.DecompressionBombError):
+    except (*images.BROKEN, DecompressionBombError):
         logger.exception("no thumbnail of %s", image)
         return image
     path = PurePosixPath(image)

@@ -28,8 +28,8 @@ def jsonl(rows: Iterable[Row], _for_spreadsheets: bool = False) -> Iterator[byte
 def as_csv(rows: Iterable[Row], for_spreadsheets: bool = False) -> Iterator[bytes]:
     """Yield UTF-8 with a header; lists and objects are JSON in their cell.
 
-    ``for_spreadsheets`` adds the mark that Excel needs to see UTF-8, and puts an apostrophe before a text that
-    it would take for a formula: such a file is for people to look at, not for programs to read back.
+    ``for_spreadsheets`` adds the mark that Excel needs to see UTF-8, and puts an apostrophe before
+    what it would take for a formula: such a file is for people, not for programs to read back.
     """
     rows = iter(rows)
     first = next(rows, None)

@@ -67,9 +67,8 @@ class Command(BaseCommand):
             raise CommandError(f"There is no file {path}.")
         try:
             with path.open("rb") as opened:
-                upload = files.receive(
-                    _project(options["project"]), File(opened, name=path.name), None, here=True
-                )
+                file = File(opened, name=path.name)
+                upload = files.receive(_project(options["project"]), file, None, here=True)
             upload = _awaited(upload)
             wanted = _wanted(options)
             if wanted and upload.columns:
