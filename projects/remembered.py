@@ -15,7 +15,7 @@ KEPT: Final = 24 * 3600
 
 
 def remembered(key: str, mark: object, compute: Callable[[], Value], seconds: float = SECONDS) -> Value:
-    """Return ``compute()``, or what it gave before while ``mark`` is the same or ``seconds`` have not passed."""
+    """Return ``compute()``, or its last value while ``mark`` is the same or ``seconds`` have not passed."""
     found: tuple[object, float, Value] | None = cache.get(key)
     at = time.time()
     if found is not None and (found[0] == mark or 0 <= at - found[1] < seconds):

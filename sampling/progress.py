@@ -1,0 +1,241 @@
+"""Reads for the progress page: flat in the number of items, or kept until something changes."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from statistics import median
+from typing import Final
+
+from django.db.models import CharField, Count, Max, Min
+from django.db.models.functions import Cast, Substr
+from django.utils.translation import gettext as _
+
+from projects import reasons
+from projects.models import Annotation, Dispute, Event, Item, Label, Membership, Project, QueueEntry
+from projects.remembered import remembered
+from sampling import charts
+from sampling.models import Round
+
+# A curve through fewer hold-out items would be noise.
+ENOUGH: Final = 20
+ROUNDS: Final = 200
+RECENT_ANSWERS: Final = 2000
+PICKS: Final = 8
+# A pause, not work, lies between two answers that are so many seconds apart.
+PAUSE: Final = 300.0
+POINTS: Final = 40
+
+
+@dataclass(frozen=True)
+class Settled:
+    """Items with a settled label, in all, by source and by label id."""
+
+    total: int
+    sources: dict[str, int]
+    labels: dict[int, int]
+    none: int
+
+
+@dataclass(frozen=True)
+class Worker:
+    """What one person did: ``seconds`` is the median of an answer."""
+
+    name: str
+    role: str
+    active: bool
+    answered: int
+    share: float
+    seconds: float | None
+    last: datetime | None
+
+
+@dataclass(frozen=True)
+class Picked:
+    """An item that the last round asked for, and why."""
+
+    item: Item
+    sentence: str
+    state: str
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """The newest measurement on the hold-out, or why there is none."""
+
+    chart: charts.Chart
+    share: float | None
+    low: float | None
+    high: float | None
+    items: int
+    macro_f1: float | None
+
+
+def rounds_done(project: Project) -> list[Round]:
+    """The published rounds, oldest first."""
+    done = project.rounds.filter(state=Round.State.DONE).order_by("-number")
+    return list(done.only("number", "labelled", "picked", "metrics", "finished_at", "started_at")[:ROUNDS])[
+        ::-1
+    ]
+
+
+def accuracy(done: Sequence[Round]) -> Accuracy:
+    """Hold-out accuracy after each round, where the hold-out is large enough to mean something."""
+    figures = [(one.labelled, holdout) for one in done if (holdout := (one.metrics or {}).get("holdout"))]
+    enough = [(x, f) for x, f in figures if f["n"] >= ENOUGH and f["accuracy"] is not None]
+    points = [charts.Point(x, f["accuracy"], f["low"], f["high"]) for x, f in enough]
+    chart = charts.line(
+        [charts.Series(_("accuracy"), points)] if points else [],
+        title=_("Accuracy on the hold-out after each round"),
+        x_label=_("items the model learnt from"),
+        y_label=_("accuracy"),
+        y_format=charts.percent,
+        y_range=(0, 1),
+    )
+    last = figures[-1][1] if figures else {"n": 0}
+    shown = last if last["n"] >= ENOUGH else {}
+    return Accuracy(
+        chart, shown.get("accuracy"), shown.get("low"), shown.get("high"), last["n"], shown.get("macro_f1")
+    )
+
+
+def settled(project: Project) -> Settled:
+    """Count settled items by what they rest on and by label."""
+    return remembered(f"settled:{project.pk}", _mark(project), lambda: _settled(project))
+
+
+def _settled(project: Project) -> Settled:
+    rows = Item.objects.filter(project=project, state=Item.State.SETTLED)
+    groups = rows.values_list("settled_labels", "settled_source").annotate(n=Count("pk")).order_by()
+    sources: Counter[str] = Counter()
+    labels: Counter[int] = Counter()
+    none = 0
+    for ids, source, n in groups:
+        sources[source] += n
+        none += n if ids is None else 0
+        for pk in ids or ():
+            labels[pk] += n
+    return Settled(sources.total(), dict(sources), dict(labels), none)
+
+
+def label_chart(labels: Sequence[Label], counted: Settled) -> charts.Chart:
+    """How often each label was settled on, in the order of the label set."""
+    most = max(counted.total - counted.none, 1)
+    rows = [
+        charts.Bar(label.name, n, label.hue, charts.percent(n / most))
+        for label in labels
+        if (n := counted.labels.get(label.pk, 0)) or label.retired_at is None
+    ]
+    return charts.bars(rows, title=_("Labels"), name_label=_("label"), value_label=_("items"))
+
+
+def over_time(project: Project) -> charts.Chart:
+    """Items with a settled label, added up since the first one."""
+    points, unit = remembered(f"over-time:{project.pk}", _mark(project), lambda: _over_time(project))
+    return charts.line(
+        [charts.Series(_("labelled items"), points)] if points else [],
+        title=_("Labelled items over time"),
+        x_label=unit,
+        y_label=_("items"),
+    )
+
+
+def _over_time(project: Project) -> tuple[list[charts.Point], str]:
+    rows = Item.objects.filter(project=project, state=Item.State.SETTLED)
+    ends = rows.aggregate(first=Min("settled_at"), last=Max("settled_at"))
+    first, last = ends["first"], ends["last"]
+    if first is None:
+        return [], ""
+    seconds = (last - first).total_seconds()
+    # The database cuts the time short as text: hours, or minutes for what began today.
+    length, unit, name = _scale(seconds)
+    moment = Substr(Cast("settled_at", CharField()), 1, length)
+    groups = rows.annotate(moment=moment).values_list("moment").annotate(n=Count("pk")).order_by("moment")
+    total, points = 0, []
+    for text, n in groups:
+        total += n
+        at = datetime.fromisoformat(f"{text}+00:00" if length > 13 else f"{text}:00+00:00")
+        points.append(charts.Point(max(0.0, (at - first).total_seconds() / unit), total))
+    return _thinned(points), name
+
+
+def _scale(seconds: float) -> tuple[int, float, str]:
+    if seconds < 2 * 3600:
+        return 16, 60.0, _("minutes since the first label")
+    if seconds < 3 * 86400:
+        return 16, 3600.0, _("hours since the first label")
+    return 13, 86400.0, _("days since the first label")
+
+
+def _thinned(points: list[charts.Point]) -> list[charts.Point]:
+    """Keep the ends and evenly many between: more than the eye could tell apart help nobody."""
+    step = max(1, -(-len(points) // POINTS))
+    return points[-1::-step][::-1] if step > 1 else points
+
+
+def people(project: Project) -> list[Worker]:
+    """Who did how much, and how fast lately; who did most comes first."""
+    members = list(
+        Membership.objects.filter(project=project).select_related("user").order_by("-answered", "pk")
+    )
+    total = sum(member.answered for member in members) or 1
+    pace = _pace(project)
+    return [
+        Worker(
+            name=str(member.user),
+            role=member.get_role_display(),
+            active=member.active,
+            answered=member.answered,
+            share=member.answered / total,
+            seconds=pace.get(member.user_id, (None, None))[0],
+            last=pace.get(member.user_id, (None, None))[1],
+        )
+        for member in members
+        if member.answered or (member.active and member.role == Membership.Role.ANNOTATOR)
+    ]
+
+
+def _pace(project: Project) -> dict[int, tuple[float | None, datetime | None]]:
+    """Median seconds an answer and the last one, by person, from the project's newest answers."""
+    said = Annotation.objects.filter(project=project, kind__in=Annotation.COUNTED).order_by("-pk")
+    rows = list(said.values_list("annotator_id", "created_at", "active_ms")[:RECENT_ANSWERS])
+    times: dict[int, list[datetime]] = defaultdict(list)
+    taken: dict[int, list[float]] = defaultdict(list)
+    for person, at, active in rows:
+        if times[person] and active is None:
+            gap = (times[person][-1] - at).total_seconds()
+            if 0 <= gap < PAUSE:
+                taken[person].append(gap)
+        elif active is not None:
+            taken[person].append(active / 1000)
+        times[person].append(at)
+    return {person: (median(taken[person]) if taken[person] else None, times[person][0]) for person in times}
+
+
+def picked(project: Project, labels: Sequence[Label], number: int | None) -> list[Picked]:
+    """The first items that the last round asked for, each with its reason."""
+    if number is None:
+        return []
+    streams = (QueueEntry.Stream.FIRST, QueueEntry.Stream.STRATEGY)
+    entries = QueueEntry.objects.filter(project=project, round_number=number, stream__in=streams)
+    names = {label.position: label.name for label in labels}
+    return [
+        Picked(entry.item, reasons.sentence(entry.reason, names), entry.get_state_display())
+        for entry in entries.select_related("item").order_by("rank")[:PICKS]
+    ]
+
+
+def oldest_dispute(project: Project) -> datetime | None:
+    """Since when the oldest dispute waits."""
+    waiting = Dispute.objects.filter(project=project, state=Dispute.State.OPEN)
+    oldest: datetime | None = waiting.aggregate(oldest=Min("opened_at"))["oldest"]
+    return oldest
+
+
+def _mark(project: Project) -> tuple[object, ...]:
+    """Changes with every answer, every decision and every import."""
+    answers = Annotation.objects.filter(project=project).aggregate(newest=Max("pk"))
+    events = Event.objects.filter(project=project).aggregate(newest=Max("pk"))
+    return answers["newest"], events["newest"], project.item_count
