@@ -38,6 +38,7 @@ TITLES: Final = {
     "upload.removed": gettext_lazy("Data removed before import"),
     "upload.accepted": gettext_lazy("Import released"),
     "dispute.resolved": gettext_lazy("Dispute resolved"),
+    "dispute.undone": gettext_lazy("Decision taken back"),
 }
 # The part before the dot, for the filter.
 SUBJECTS: Final = {
@@ -78,6 +79,7 @@ NAMES: Final = {
     "lease_minutes": gettext_lazy("Minutes an item is held"),
     "labels": gettext_lazy("Labels"),
     "outcome": gettext_lazy("Outcome"),
+    "why": gettext_lazy("Cause"),
     "rows": gettext_lazy("Rows"),
     "email": gettext_lazy("E-mail"),
     "good_rows_only": gettext_lazy("Without the bad rows"),
@@ -87,6 +89,7 @@ _CHOICES: Final[dict[str, dict[str, Any]]] = {
     "task": dict(Project.Task.choices),
     "role": dict(Membership.Role.choices),
     "outcome": dict(Resolution.Outcome.choices),
+    "why": dict(Resolution.Reason.choices),
     "state": {**dict(Item.State.choices), **dict(Project.State.choices)},
 }
 _SHARES: Final = {"holdout_share", "holdout_mix", "agreement_share"}

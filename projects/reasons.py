@@ -32,6 +32,8 @@ def sentence(reason: Mapping[str, Any], names: Mapping[int, str]) -> str:
     ``reason`` is a queue entry's reason (all keys optional); ``names`` gives each label position its name.
     """
     why = str(reason.get("why") or "")
+    if why == "lead_asked" and reason.get("note"):
+        return _("A lead asked for another vote: %(note)s") % {"note": reason["note"]}
     if why in PLAIN:
         return f"{PLAIN[why]}."
     if why in FIRST or str(reason.get("strategy")) in FIRST:

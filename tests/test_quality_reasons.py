@@ -31,6 +31,8 @@ NAMES = {0: "refund", 1: "billing", 2: "card"}
             "Typical of what lies around it, in a region of 40 items with 1 label.",
         ),
         ({"why": "random_holdout"}, "Drawn at random, to measure the model."),
+        ({"why": "lead_asked"}, "A lead asked for another vote."),
+        ({"why": "lead_asked", "note": "See rule 3"}, "A lead asked for another vote: See rule 3"),
         ({"strategy": "random", "score": 0.3}, "Drawn at random."),
         ({"score": 0.3, "cluster_size": 5}, "Picked by the strategy, in a region of 5 items."),
         ({"top": [[9, 0.5]]}, ""),
