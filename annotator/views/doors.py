@@ -82,7 +82,7 @@ def _welcome(request: HttpRequest, found: Invitation) -> HttpResponse:
         messages.success(request, _("Welcome. You may create projects here."))
         return redirect("home")
     messages.success(request, _("Welcome to %(project)s.") % {"project": found.project})
-    return redirect("home")
+    return redirect("project", found.project.pk)
 
 
 def _closed(request: HttpRequest, title: str, refused: Refused) -> HttpResponse:

@@ -11,6 +11,9 @@ export function announce(text) {
   fading = setTimeout(() => { status.textContent = ""; }, 6000);
 }
 
+// Where the navigation is wider than the window, show where one is.
+document.querySelector(".site-nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
 document.addEventListener("click", (event) => {
   for (const menu of document.querySelectorAll("details.menu[open]")) {
     if (!menu.contains(event.target)) menu.open = false;
@@ -27,6 +30,16 @@ document.addEventListener("keydown", (event) => {
   menu.open = false;
   menu.querySelector("summary").focus();
 });
+
+// What scrolls must be reachable by key, too.
+function reachable(within = document) {
+  for (const box of within.querySelectorAll(".table-wrap, .split > aside, .stage-item, .scrolls, pre")) {
+    const scrolls = box.scrollWidth > box.clientWidth + 1 || box.scrollHeight > box.clientHeight + 1;
+    if (scrolls && !box.hasAttribute("tabindex")) box.tabIndex = 0;
+  }
+}
+reachable();
+document.addEventListener("htmx:afterSettle", () => reachable());
 
 document.addEventListener("themechange", (event) => {
   const theme = event.detail.value;
