@@ -263,11 +263,17 @@ def _forget_scores(project: Project) -> None:
 def replay(round_: Round) -> tuple[list[int], list[int]]:
     """Compute a published round again from its snapshot: the items picked then, and those picked now."""
     known, picked, _reserve = snapshots.load(round_.snapshot)
-    by_id = FeatureShard.objects.in_bulk(known.shards.tolist())
-    table = features.table([by_id[pk] for pk in known.shards.tolist()])
+    table = table_of(known)
     with threadpool_limits(settings.WORKER_THREADS):
         outcome = snapshots.compute(known, table)
     return picked.tolist(), table.items[outcome.rows].tolist()
+
+
+def table_of(known: Snapshot) -> shards.Table:
+    """The features that a snapshot's rows mean."""
+    ids = known.shards.tolist()
+    by_id = FeatureShard.objects.in_bulk(ids)
+    return features.table([by_id[pk] for pk in ids])
 
 
 def _known(round_: Round, policy: Policy, table: shards.Table, shard_ids: list[int]) -> Snapshot:
