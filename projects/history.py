@@ -128,8 +128,8 @@ def changes(event: Event) -> list[Change]:
             _words(name, after[name]) if name in after else "",
         )
         for name in [*before, *(name for name in after if name not in before)]
-        # Guidelines have a page of their own; the version stands in the subject.
-        if name not in {"text", "version"}
+        # Guidelines have a page of their own; the version stands in the subject; ids are for replays.
+        if name not in {"text", "version", "label_ids"}
     ]
 
 
