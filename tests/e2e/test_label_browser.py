@@ -138,7 +138,6 @@ def test_answers_kept_over_a_reload_are_sent_and_not_asked_again(sign_in, watch)
     watch.complaints.clear()
     assert [row[0] for row in said(project)] == answered
     assert page.locator("#item").inner_text() not in answered
-    _, again = press(page, "u")
 
 
 def test_why_stands_beside_the_answer_and_the_bar_moves(sign_in):
