@@ -76,9 +76,9 @@ class Accuracy:
 def rounds_done(project: Project) -> list[Round]:
     """The published rounds, oldest first."""
     done = project.rounds.filter(state=Round.State.DONE).order_by("-number")
-    return list(done.only("number", "labelled", "picked", "metrics", "finished_at", "started_at")[:ROUNDS])[
-        ::-1
-    ]
+    return list(
+        done.only("project", "number", "labelled", "picked", "metrics", "finished_at", "started_at")[:ROUNDS]
+    )[::-1]
 
 
 def accuracy(done: Sequence[Round]) -> Accuracy:

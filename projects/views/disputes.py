@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
+from django.db.models import prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -159,7 +160,7 @@ def _choices(project: Project, dispute: Dispute, votes: list[disputes.Vote]) -> 
     gold = Resolution.Reason.GOLD_WRONG
     return {
         "multi": multi,
-        "others": labels if multi else [one for one in labels if f"labels:{one.pk}" not in said],
+        "others": [(one, choice) for one in labels if (choice := f"labels:{one.pk}") not in said or multi],
         "askable": disputes.askable(project.pk, dispute.item),
         "cant_tell_said": Resolution.Outcome.CANT_TELL in said,
         "why": [choice for choice in Resolution.Reason.choices if choice[0] != gold],
@@ -171,6 +172,8 @@ def _done(project: Project, dispute: Dispute) -> dict[str, Any] | None:
 
 
 def _frame(member: Membership) -> dict[str, Any]:
+    # Read once: votes, decisions and the model's view all name labels.
+    prefetch_related_objects([member.project], "labels")
     return {"membership": member, "project": member.project, "section": "disputes"}
 
 
