@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from django.db import connection
 from django.test.utils import setup_databases, teardown_databases
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from pytest_django import DjangoDbBlocker
@@ -28,6 +29,7 @@ FLAGS = [
     "--disable-component-update",
 ]
 SignIn = Callable[..., Page]
+FAILED = pytest.StashKey[bool]()
 
 
 def _chromium() -> str | None:
@@ -62,6 +64,12 @@ def database(
     with django_db_blocker.unblock():
         made = setup_databases(verbosity=0, interactive=False, aliases={"default"})
         yield
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:  # a site that has just ended may still hold connections
+                cursor.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
         teardown_databases(made, verbosity=0)
 
 
@@ -95,6 +103,14 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let the fixtures know that a test failed: they leave screenshots."""
+    report = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    return report
+
+
 class Watch:
     """Collects what a page must never do: write to the console, fail, or ask another host."""
 
@@ -122,7 +138,9 @@ def watch(site: str) -> Iterator[Watch]:
 
 
 @pytest.fixture
-def sign_in(site: str, browser: Browser, watch: Watch) -> Iterator[SignIn]:
+def sign_in(
+    site: str, browser: Browser, watch: Watch, request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[SignIn]:
     """Open a browser of their own for each person: ``page = sign_in(user, viewport=…, color_scheme=…)``."""
     contexts: list[BrowserContext] = []
 
@@ -130,7 +148,7 @@ def sign_in(site: str, browser: Browser, watch: Watch) -> Iterator[SignIn]:
         context = browser.new_context(base_url=site, **options)  # type: ignore[arg-type]
         contexts.append(context)
         watch.over(context)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(int(os.environ.get("BROWSER_TIMEOUT", "20000")))
         page = context.new_page()
         if user is not None:
             follow_link(page, user)
@@ -138,7 +156,11 @@ def sign_in(site: str, browser: Browser, watch: Watch) -> Iterator[SignIn]:
 
     expect.set_options(timeout=20_000)
     yield open_for
-    for context in contexts:
+    failed = request.node.stash.get(FAILED, False)
+    for number, context in enumerate(contexts):
+        for page in context.pages if failed else []:
+            page.screenshot(path=tmp_path / f"failed-{number}.png")
+            print(f"{page.url}: {tmp_path}/failed-{number}.png")
         context.close()
 
 
