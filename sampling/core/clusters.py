@@ -75,7 +75,7 @@ def _means(x: FloatArray, cluster: IntArray, count: int) -> FloatArray:
 
 
 def quotas(sizes: IntArray, total: int, rng: np.random.Generator) -> IntArray:
-    """Places for each cluster, proportional to its size: its exact share rounded up or down, ``total`` in all.
+    """Places for each cluster, proportional to its size: its share rounded up or down, ``total`` in all.
 
     Systematic sampling (Madow 1949): where shares are fractions, chance decides with just those odds, so that
     small clusters get their turn over the batches. Never more than a cluster holds.
@@ -93,11 +93,17 @@ def quotas(sizes: IntArray, total: int, rng: np.random.Generator) -> IntArray:
     return places
 
 
+def turns(clusters: IntArray) -> IntArray:
+    """How many rows of the same cluster come before each row."""
+    order = np.argsort(clusters, kind="stable")
+    starts = np.flatnonzero(np.diff(clusters[order], prepend=-1))
+    lengths = np.diff(np.append(starts, len(order)))
+    turn = np.empty(len(clusters), np.int64)
+    turn[order] = np.arange(len(order)) - np.repeat(starts, lengths)
+    return turn
+
+
 def interleaved(clusters: IntArray, scores: FloatArray) -> IntArray:
     """An order in which clusters take turns: all their best first, then all their second best, and so on."""
-    by_score = np.lexsort((np.arange(len(scores)), -scores, clusters))
-    starts = np.flatnonzero(np.diff(clusters[by_score], prepend=-1))
-    lengths = np.diff(np.append(starts, len(by_score)))
-    turn = np.empty(len(scores), np.int64)
-    turn[by_score] = np.arange(len(by_score)) - np.repeat(starts, lengths)
-    return np.lexsort((np.arange(len(scores)), -scores, turn))
+    best_first = np.argsort(-scores, kind="stable")
+    return best_first[np.argsort(turns(clusters[best_first]), kind="stable")]

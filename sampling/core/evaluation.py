@@ -25,7 +25,7 @@ class LabelFigures:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Accuracy with its 95 % interval; for multi-label, accuracy is the share of rows that are right exactly."""
+    """Accuracy with its 95 % interval; for multi-label, the share of rows whose set of labels is right."""
 
     n: int
     correct: int
@@ -51,7 +51,8 @@ def wilson(correct: int, n: int, level: float = 0.95) -> tuple[float, float] | N
     share, weight = correct / n, z * z / n
     middle = (share + weight / 2) / (1 + weight)
     reach = z / (1 + weight) * float(np.sqrt(share * (1 - share) / n + weight / (4 * n)))
-    return max(0.0, middle - reach), min(1.0, middle + reach)
+    # Rounding must not push an end past the share itself.
+    return max(0.0, min(share, middle - reach)), min(1.0, max(share, middle + reach))
 
 
 def predicted(proba: FloatArray, task: Task) -> BoolArray:
@@ -69,7 +70,7 @@ def evaluate(proba: FloatArray, targets: FloatArray, task: Task) -> Evaluation:
     Macro-F1 is the mean over the labels that occur in the targets or were predicted.
     """
     if proba.shape != targets.shape or proba.ndim != 2:
-        raise ValueError(f"proba has shape {proba.shape}, targets {targets.shape}; they must be the same (n, k)")
+        raise ValueError(f"proba has shape {proba.shape}, targets {targets.shape}; both must be (n, k)")
     chosen, truth = predicted(proba, task), targets > 0.5
     correct = int((chosen == truth).all(axis=1).sum())
     interval = wilson(correct, len(proba))

@@ -1,4 +1,4 @@
-"""Featurizers: what turns texts and pictures into rows of numbers; the registry FEATURIZERS names them all."""
+"""Featurizers turn texts and pictures into rows of numbers; the registry FEATURIZERS names them all."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .text import Lsa, LsaWordllama
 
 
 class Featurizer(Protocol):
-    """Contents (str for text; PIL pictures, or None for one that cannot be opened) in, rows of length 1 out."""
+    """Contents in (texts; or PIL pictures, None for one that cannot be opened), rows of length 1 out."""
 
     name: ClassVar[str]
     media: ClassVar[str]
@@ -42,7 +42,7 @@ DEFAULT: Final = {"text": LsaWordllama.name, "image": EfficientNetLite0.name}
 
 
 def default_for(media: str) -> str:
-    """The best featurizer for the media that runs here: without onnxruntime, shapes and colours for pictures."""
+    """The best featurizer for the media that runs here; without onnxruntime, hog-colour for pictures."""
     if media not in DEFAULT:
         raise ValueError(f"media is {media!r}; known: {', '.join(DEFAULT)}")
     if media == "image" and (find_spec("onnxruntime") is None or not WEIGHTS.exists()):

@@ -20,7 +20,7 @@ PICTURES_AT_ONCE = 16
 
 
 def pixels(picture: Image | None, side: int) -> FloatArray | None:
-    """The picture as (side, side, 3) in [0, 255], on white where it is transparent; None if it cannot be read."""
+    """The picture as (side, side, 3) in [0, 255], on white where it is clear; None if it cannot be read."""
     from PIL import Image as pil
 
     if picture is None:
@@ -40,7 +40,7 @@ def pixels(picture: Image | None, side: int) -> FloatArray | None:
 class _Fixed:
     """A featurizer with nothing to fit."""
 
-    def fit(self, contents: Sequence[Image | None], rng: np.random.Generator) -> Self:
+    def fit(self, contents: Sequence[Image | None], rng: np.random.Generator) -> Self:  # noqa: ARG002
         return self
 
     def state(self) -> State:
@@ -65,7 +65,7 @@ def network(threads: int) -> onnxruntime.InferenceSession:
 
 
 class EfficientNetLite0(_Fixed):
-    """The 1,280 pooled features of EfficientNet-Lite0 at 128 pixels (Tan & Le 2019; weights from ImageNet)."""
+    """The 1,280 pooled features of EfficientNet-Lite0 (Tan & Le 2019) at 128 pixels, trained on ImageNet."""
 
     name: ClassVar[str] = "efficientnet-lite0"
     media: ClassVar[str] = "image"
@@ -130,7 +130,8 @@ def _colours(rgb: FloatArray) -> FloatArray:
     spread = np.maximum(value - least, 1e-6)
     red, green, blue = np.moveaxis(rgb, 2, 0)
     hue = np.select(
-        [value == red, value == green], [(green - blue) / spread % 6, (blue - red) / spread + 2],
+        [value == red, value == green],
+        [(green - blue) / spread % 6, (blue - red) / spread + 2],
         (red - green) / spread + 4,
     )
     saturation = (value - least) / np.maximum(value, 1e-6)

@@ -28,7 +28,7 @@ class Model(Protocol):
         """Labels seen in training."""
 
     def proba(self, x: FloatArray) -> FloatArray:
-        """Probabilities (n, k) in [0, 1]; rows sum to 1 for single choice, columns are independent for multi."""
+        """Probabilities (n, k); rows sum to 1 for single choice, for multi-label columns are independent."""
 
     def state(self) -> State:
         """What ``model_from_state`` needs to give the same model again."""
@@ -196,7 +196,10 @@ def _fit(x: FloatArray, targets: FloatArray, task: Task, strength: float) -> Lin
     weights, bias = np.zeros((d, seen.size), np.float32), np.zeros(seen.size, np.float32)
     if k > (task == "single"):  # One label alone needs no weights: its probability is 1.
         found = minimize(
-            objective, np.zeros((d + 1) * k), jac=True, method="L-BFGS-B",
+            objective,
+            np.zeros((d + 1) * k),
+            jac=True,
+            method="L-BFGS-B",
             options={"maxiter": 300, "gtol": 1e-5, "ftol": 1e-8},
         ).x.reshape(d + 1, k)
         weights[:, seen], bias[seen] = found[:d], found[d]

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .arrays import CHUNK, FloatArray, IntArray, State, chunks
+from .arrays import FloatArray, IntArray, State, chunks
 from .clusters import centres_of
 from .learners import LEARNERS, Model, Task, model_from_state
+from .scores import disagreement
 from .strategies import FIRST, STRATEGIES, Batch, Pool, Scores, Strategy
 
 # Rows that centres are fitted on.
@@ -31,11 +32,12 @@ class Settings:
             raise ValueError(f"strategy is {self.strategy!r}; known: {', '.join(STRATEGIES)}")
         if self.learner not in LEARNERS:
             raise ValueError(f"learner is {self.learner!r}; known: {', '.join(LEARNERS)}")
-        if self.committee_size < 0 or not 0 < self.committee_share <= 1:
-            raise ValueError(
-                f"committee_size is {self.committee_size}, committee_share {self.committee_share};"
-                " at least 0, and in (0, 1]"
-            )
+        if self.task not in ("single", "multi"):
+            raise ValueError(f"task is {self.task!r}; known: single, multi")
+        if self.committee_size < 0:
+            raise ValueError(f"committee_size is {self.committee_size}, but cannot be negative")
+        if not 0 < self.committee_share <= 1:
+            raise ValueError(f"committee_share is {self.committee_share}, but must lie in (0, 1]")
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,9 @@ class Trained:
     def state(self) -> State:
         """All models as arrays, to be kept with numpy.savez."""
         models = {"champion": self.champion, **{f"member{i}": m for i, m in enumerate(self.committee)}}
-        return {f"{who}.{name}": array for who, model in models.items() for name, array in model.state().items()}
+        return {
+            f"{who}.{name}": value for who, model in models.items() for name, value in model.state().items()
+        }
 
     @classmethod
     def from_state(cls, state: State) -> Trained:
@@ -59,6 +63,23 @@ class Trained:
             parts.setdefault(who, {})[name] = state[key]
         champion = model_from_state(parts.pop("champion"))
         return cls(champion, tuple(model_from_state(parts[f"member{i}"]) for i in range(len(parts))))
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What a batch is picked with: the models (None before there are any), how many, and the settings."""
+
+    trained: Trained | None
+    size: int
+    settings: Settings
+
+    @property
+    def strategy(self) -> Strategy:
+        """That of the settings, or the first batch's while no model can tell labels apart."""
+        chosen = STRATEGIES[self.settings.strategy]
+        if chosen.needs_model and (self.trained is None or self.trained.champion.known < 2):
+            return FIRST
+        return chosen
 
 
 def train(x: FloatArray, targets: FloatArray, settings: Settings, rng: np.random.Generator) -> Trained:
@@ -73,88 +94,71 @@ def train(x: FloatArray, targets: FloatArray, settings: Settings, rng: np.random
     return Trained(champion, tuple(committee))
 
 
-def strategy_for(trained: Trained | None, settings: Settings) -> Strategy:
-    """The strategy of the settings, or the first batch's while there is no model that tells labels apart."""
-    strategy = STRATEGIES[settings.strategy]
-    if strategy.needs_model and (trained is None or trained.champion.known < 2):
-        return FIRST
-    return strategy
-
-
-def prepared(
+def next_batch(
     pool: Pool, trained: Trained | None, size: int, settings: Settings, rng: np.random.Generator
-) -> Pool:
+) -> Batch:
+    """Score the whole pool in shards and pick the next ``min(size, n)`` rows, in serving order.
+
+    ``pool`` needs features, and labelled and centres where there are any.
+    """
+    turn = Turn(trained, size, settings)
+    pool = prepared(pool, turn, rng)
+    parts = chunks(len(pool)) or [slice(0, 0)]
+    shards = [
+        score_shard(replace(pool, features=pool.features[part]), turn, child)
+        for part, child in zip(parts, rng.spawn(len(parts)), strict=True)
+    ]
+    return select(Scores.joined(shards), pool, turn, rng)
+
+
+def prepared(pool: Pool, turn: Turn, rng: np.random.Generator) -> Pool:
     """The pool with the centres that its strategy needs: those given if they fit, else new ones."""
-    count = strategy_for(trained, settings).clusters_for(len(pool), size)
+    count = turn.strategy.clusters_for(len(pool), turn.size)
     if not count:
         return replace(pool, centres=None)
     kept = pool.centres
-    fits = kept is not None and len(kept) and kept.shape[1] == pool.features.shape[1]
-    if fits and not strategy_for(trained, settings).centre_for_each:
+    fits = kept is not None and len(kept) > 0 and kept.shape[1] == pool.features.shape[1]
+    if fits and not turn.strategy.centre_for_each:
         return pool
     sample = np.sort(rng.permutation(len(pool))[:SAMPLE])
     return replace(pool, centres=centres_of(pool.features[sample], count, rng))
 
 
-def score_shard(
-    pool: Pool, trained: Trained | None, settings: Settings, rng: np.random.Generator
-) -> Scores:
+def score_shard(pool: Pool, turn: Turn, rng: np.random.Generator) -> Scores:
     """Score one shard of a prepared pool. Shards may be scored anywhere, in any order."""
-    strategy = strategy_for(trained, settings)
-    if strategy.needs_model and trained is not None:
+    trained = turn.trained
+    if turn.strategy.needs_model and trained is not None:
         x = pool.features[:]
-        pool = replace(
-            pool, features=x, task=settings.task, proba=trained.champion.proba(x),
-        )
-    return strategy.scores(pool, rng)
+        proba = trained.champion.proba(x)
+        pool = replace(pool, features=x, task=turn.settings.task, proba=proba)
+    return turn.strategy.scores(pool, rng)
 
 
-def select(
-    scores: Scores, pool: Pool, trained: Trained | None, size: int, settings: Settings, rng: np.random.Generator
-) -> Batch:  # noqa: PLR0913
+def select(scores: Scores, pool: Pool, turn: Turn, rng: np.random.Generator) -> Batch:
     """Pick a batch from the scores of the whole pool; reads the features of some candidates only."""
-    strategy = strategy_for(trained, settings)
-    rows = strategy.pick(scores, pool, size, rng)
-    top, top_proba, disagreement = explained(pool.features[rows], trained)
+    rows = turn.strategy.pick(scores, pool, turn.size, rng)
+    top, top_proba, apart = _explained(pool.features[rows], turn)
     return Batch(
-        rows, scores.score[rows], scores.cluster[rows], disagreement, top, top_proba,
-        scores.score, scores.cluster, None if strategy.centre_for_each else pool.centres, strategy.name,
+        rows=rows,
+        scores=scores.score[rows],
+        clusters=scores.cluster[rows],
+        disagreement=apart,
+        top=top,
+        top_proba=top_proba,
+        pool_scores=scores.score,
+        pool_clusters=scores.cluster,
+        centres=None if turn.strategy.centre_for_each else pool.centres,
+        strategy=turn.strategy.name,
     )
 
 
-def next_batch(
-    pool: Pool, trained: Trained | None, size: int, settings: Settings, rng: np.random.Generator
-) -> Batch:
-    """Score the whole pool in shards and pick the next batch of ``min(size, n)`` rows, in serving order.
-
-    ``pool`` needs features, and labelled and centres where there are any.
-    """
-    pool = prepared(pool, trained, size, settings, rng)
-    parts = chunks(len(pool)) or [slice(0, 0)]
-    shards = [
-        score_shard(replace(pool, features=pool.features[part]), trained, settings, child)
-        for part, child in zip(parts, rng.spawn(len(parts)), strict=True)
-    ]
-    return select(Scores.joined(shards), pool, trained, size, settings, rng)
-
-
-def explained(x: FloatArray, trained: Trained | None) -> tuple[IntArray, FloatArray, FloatArray]:
-    """The three likeliest labels (n, 3), their probabilities (n, 3), and the committee's disagreement (n,).
-
-    Disagreement is the Jensen-Shannon divergence of the members over its largest value, in [0, 1].
-    """
-    if trained is None:
-        return np.empty((len(x), 0), np.int64), np.empty((len(x), 0), np.float32), np.zeros(len(x), np.float32)
-    proba = trained.champion.proba(x)
+def _explained(x: FloatArray, turn: Turn) -> tuple[IntArray, FloatArray, FloatArray]:
+    """The three likeliest labels (n, 3), their probabilities, and the committee's disagreement (n,)."""
+    apart = np.zeros(len(x), np.float32)
+    if turn.trained is None:
+        return np.empty((len(x), 0), np.int64), np.empty((len(x), 0), np.float32), apart
+    proba = turn.trained.champion.proba(x)
     top = np.argsort(-proba, axis=1, kind="stable")[:, :3]
-    members = [model.proba(x) for model in trained.committee]
-    return top, np.take_along_axis(proba, top, axis=1), disagreement(members, len(x))
-
-
-def disagreement(members: list[FloatArray], n: int) -> FloatArray:
-    """How far the members are apart on each row, in [0, 1]: Jensen-Shannon divergence over its largest value."""
-    if len(members) < 2:
-        return np.zeros(n, np.float32)
-    mean = np.mean(members, axis=0)
-    entropy = [-(p * np.log(np.maximum(p, 1e-12))).sum(axis=1) for p in (mean, *members)]
-    return np.clip((entropy[0] - np.mean(entropy[1:], axis=0)) / np.log(len(members)), 0, 1).astype(np.float32)
+    if len(turn.trained.committee) > 1:
+        apart = disagreement([model.proba(x) for model in turn.trained.committee], turn.settings.task)
+    return top, np.take_along_axis(proba, top, axis=1), apart

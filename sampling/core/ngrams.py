@@ -1,4 +1,4 @@
-"""Counts of word and character n-grams, hashed into a fixed number of columns: any language, no vocabulary."""
+"""Counts of word and character n-grams, hashed into a fixed number of columns: any language."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def cleaned(text: str) -> str:
 def counts(texts: Sequence[str]) -> tuple[sparse.csr_array, sparse.csr_array]:
     """Word 1-2-gram counts (n, 2^17) and character 2-5-gram counts (n, 2^18) as float32.
 
-    Hashing as in Weinberger et al. 2009, by prefix sums of a polynomial hash, so that no Python code runs a token.
+    Hashing as in Weinberger et al. 2009, by prefix sums of a polynomial hash: no Python code runs a token.
     """
     cleaned_texts = [cleaned(text) for text in texts]
     joined = "".join(cleaned_texts).encode("utf-32-le", "surrogatepass")
@@ -68,7 +68,7 @@ def _alphanumeric(codes: NDArray[np.uint32]) -> BoolArray:
 def _words(
     codes: NDArray[np.uint32], document: IntArray, prefix: Hashes, powers: Hashes
 ) -> tuple[IntArray, Hashes]:
-    """Runs of letters and digits, and pairs of neighbours; every text ends in a blank, so no run crosses texts."""
+    """Runs of letters and digits, and pairs of them; a text ends in a blank, so no run crosses texts."""
     inside = np.concatenate(([False], _alphanumeric(codes), [False]))
     edges = np.flatnonzero(inside[1:] != inside[:-1])
     start, end = edges[::2], edges[1::2]

@@ -18,7 +18,7 @@ BASELINE = "random"
 
 @dataclass(frozen=True)
 class Plan:
-    """What is simulated. The first ``initial`` items are picked as the strategy picks before there is a model."""
+    """What is simulated. A strategy picks the first ``initial`` items as it does without a model."""
 
     strategies: tuple[str, ...] = (BASELINE, "default")
     initial: int = 20
@@ -87,7 +87,7 @@ def mean_curve(runs: Sequence[Run]) -> tuple[FloatArray, FloatArray]:
     """Labels and mean accuracy over the seeds, as far as every run goes."""
     shortest = min(len(run.labels) for run in runs)
     labels = np.array(runs[0].labels[:shortest], np.float32)
-    return labels, np.mean([run.accuracy[:shortest] for run in runs], axis=0, dtype=np.float64).astype(np.float32)
+    return labels, np.array([run.accuracy[:shortest] for run in runs]).mean(axis=0).astype(np.float32)
 
 
 def area(labels: FloatArray, accuracy: FloatArray) -> float:
@@ -98,7 +98,7 @@ def area(labels: FloatArray, accuracy: FloatArray) -> float:
 
 
 def labels_to_reach(labels: FloatArray, accuracy: FloatArray, wanted: float) -> float | None:
-    """The labels at which a curve, read as straight lines, first reaches ``wanted``; None if it never does."""
+    """The labels at which a curve, read as straight lines, first reaches ``wanted``; None if never."""
     above = np.flatnonzero(accuracy >= wanted)
     if not len(above):
         return None
@@ -126,7 +126,9 @@ def summary(runs: Sequence[Run]) -> dict[str, dict[str, float | None]]:
         ratio = None if needed is None else round(needed / float(curves[BASELINE][0][-1]), 3)
         needed = None if needed is None else round(needed, 1)
         out[name] = {
-            "area": round(area(labels, accuracy), 4), "labels_for_random_at_budget": needed, "ratio": ratio,
+            "area": round(area(labels, accuracy), 4),
+            "labels_for_random_at_budget": needed,
+            "ratio": ratio,
         }
     return out
 

@@ -1,43 +1,23 @@
-"""Strategies: which rows of the pool to ask for next; the registry STRATEGIES is the single list of their names."""
+"""Strategies: which rows of the pool to ask for next; the registry STRATEGIES is the single list of names."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Final, Protocol, overload
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
-from .arrays import CHUNK, FloatArray, IntArray, chunks
-from .clusters import cluster_count, interleaved, nearest, quotas
-from .learners import Task
+from .arrays import BoolArray, FloatArray, IntArray, chunks
+from .clusters import cluster_count, interleaved, nearest, quotas, turns
+from .scores import Pool, Rows, Score, entropy, least_confidence, margin, typicality, uniform
 
+__all__ = ["FIRST", "STRATEGIES", "Batch", "Pool", "Rows", "Scores", "Strategy"]
 
-class Rows(Protocol):
-    """Feature rows by number: an array, or an adapter that reads them from shards."""
-
-    @property
-    def shape(self) -> tuple[int, ...]: ...
-
-    @overload
-    def __getitem__(self, rows: slice) -> FloatArray: ...
-    @overload
-    def __getitem__(self, rows: IntArray) -> FloatArray: ...
-
-
-@dataclass(frozen=True)
-class Pool:
-    """What a strategy may look at. Rows are rows of ``features``; the caller alone knows which item a row is."""
-
-    features: Rows  # (n, d)
-    labelled: FloatArray | None = None  # (m, d): features of what is labelled or waits in the queue
-    centres: FloatArray | None = None  # (c, d): clusters kept from the round before
-    proba: FloatArray | None = None  # (n, k), from the champion
-    members: Sequence[FloatArray] = ()  # (n, k) each, from the committee
-    task: Task = "single"
-
-    def __len__(self) -> int:
-        return int(self.features.shape[0])
+# Rows more alike than this (cosine) are asked for only when nothing else is left.
+ALIKE: Final = 0.95
+# How many candidates a place are looked at, in turn, until enough are unlike each other and the labelled.
+REACH: Final = (4, 16, 64)
 
 
 @dataclass(frozen=True)
@@ -57,6 +37,10 @@ class Scores:
             np.concatenate([shard.tie for shard in shards]),
         )
 
+    def order(self) -> IntArray:
+        """All rows, best first."""
+        return np.lexsort((self.tie, -self.score))
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -70,71 +54,8 @@ class Batch:
     top_proba: FloatArray  # the same shape
     pool_scores: FloatArray  # (n,)
     pool_clusters: IntArray  # (n,)
-    centres: FloatArray | None  # (c, d), None for a strategy without clusters
+    centres: FloatArray | None  # (c, d), None for a strategy without clusters to keep
     strategy: str  # the one that ran: "first-batch" while there is no model to listen to
-
-
-Score = Callable[[Pool, np.random.Generator], FloatArray]
-
-
-def uniform(pool: Pool, rng: np.random.Generator) -> FloatArray:
-    """Score by chance, in [0, 1)."""
-    return rng.random(len(pool), np.float32)
-
-
-def margin(pool: Pool, rng: np.random.Generator) -> FloatArray:
-    """Score one minus the gap between the two likeliest labels, in [0, 1] (Scheffer, Decomain & Wrobel 2001).
-
-    Multi-label: one minus the gap between yes and no, for the label that is least sure.
-    """
-    proba = _proba(pool)
-    if pool.task == "multi":
-        return np.asarray(1 - np.abs(2 * proba - 1).min(axis=1), np.float32)
-    if proba.shape[1] == 1:
-        return np.zeros(len(proba), np.float32)
-    two = np.partition(proba, -2, axis=1)[:, -2:]
-    return np.asarray(1 - (two[:, 1] - two[:, 0]), np.float32)
-
-
-def least_confidence(pool: Pool, rng: np.random.Generator) -> FloatArray:
-    """Score the probability that the likeliest answer is wrong, in [0, 1] (Lewis & Gale 1994).
-
-    Multi-label: that the likeliest set of labels is wrong somewhere.
-    """
-    proba = _proba(pool)
-    if pool.task == "multi":
-        return np.asarray(1 - np.maximum(proba, 1 - proba).prod(axis=1), np.float32)
-    return np.asarray(1 - proba.max(axis=1), np.float32)
-
-
-def entropy(pool: Pool, rng: np.random.Generator) -> FloatArray:
-    """Score the entropy of the labels over its largest value, in [0, 1] (Shannon 1948).
-
-    Multi-label: the mean over the labels of the entropy of yes and no.
-    """
-    proba = _proba(pool)
-    if pool.task == "multi":
-        return np.asarray((_surprise(proba) + _surprise(1 - proba)).mean(axis=1) / np.log(2), np.float32)
-    return np.asarray(_surprise(proba).sum(axis=1) / np.log(max(proba.shape[1], 2)), np.float32)
-
-
-def typicality(pool: Pool, rng: np.random.Generator) -> FloatArray:
-    """Score nearness to the nearest centre: minus the squared distance, at most 0."""
-    if pool.centres is None:
-        raise ValueError("centres is missing: typicality is nearness to a centre")
-    return -nearest(pool.features[:], pool.centres)[1]
-
-
-def _surprise(proba: FloatArray) -> FloatArray:
-    return np.asarray(-proba * np.log(np.maximum(proba, 1e-12)), np.float32)
-
-
-def _proba(pool: Pool) -> FloatArray:
-    if pool.proba is None:
-        raise ValueError("proba is missing: this strategy needs a trained model")
-    if pool.proba.ndim != 2 or len(pool.proba) != len(pool):
-        raise ValueError(f"proba has shape {pool.proba.shape}, but the pool has {len(pool)} rows")
-    return pool.proba
 
 
 @dataclass(frozen=True)
@@ -146,7 +67,7 @@ class Strategy:
     needs_model: bool = True
     # Proportionally from every cluster, clusters taking turns, near-duplicates last.
     spread: bool = False
-    # As many clusters as picks instead of 20 to 50 that are kept.
+    # As many clusters as picks, instead of 20 to 50 that are kept.
     centre_for_each: bool = False
 
     def clusters_for(self, n: int, size: int) -> int:
@@ -159,7 +80,7 @@ class Strategy:
         """Score each row of a pool or shard. Raises ValueError on a score that is not finite."""
         score = self.score(pool, rng)
         if score.shape != (len(pool),) or not np.isfinite(score).all():
-            raise ValueError(f"{self.name} gave scores of shape {score.shape} that are not {len(pool)} finite ones")
+            raise ValueError(f"{self.name} must give {len(pool)} finite scores, not shape {score.shape}")
         cluster = np.zeros(len(pool), np.int64)
         if pool.centres is not None and len(pool):
             cluster = nearest(pool.features[:], pool.centres)[0]
@@ -169,54 +90,56 @@ class Strategy:
         """The rows to ask for, in serving order: distinct, ``min(size, n)`` of them."""
         if size < 0:
             raise ValueError(f"size is {size}, but cannot be negative")
-        order = np.lexsort((scores.tie, -scores.score))
-        if not self.spread:
-            return order[:size]
-        return _spread(order, scores, pool, min(size, len(pool)), rng)
+        if len(scores.score) != len(pool):
+            raise ValueError(f"scores has {len(scores.score)} rows, but the pool has {len(pool)}")
+        if not self.spread or not len(pool):
+            return scores.order()[:size]
+        return _spread(scores, pool, min(size, len(pool)), rng)
 
     def __call__(self, pool: Pool, size: int, rng: np.random.Generator) -> IntArray:
         """Score and pick in one go, for a pool that fits in memory."""
         return self.pick(self.scores(pool, rng), pool, size, rng)
 
 
-# Rows more alike than this are asked for only when nothing else is left.
-ALIKE: Final = 0.95
-
-
-def _spread(order: IntArray, scores: Scores, pool: Pool, size: int, rng: np.random.Generator) -> IntArray:
-    """The best rows of each cluster by quota; a row like one taken or labelled gives way to the next."""
+def _spread(scores: Scores, pool: Pool, size: int, rng: np.random.Generator) -> IntArray:
+    """The best rows of each cluster by quota; a row like one taken or labelled gives way to another."""
     sizes = np.bincount(scores.cluster)
     places = quotas(sizes, size, rng)
+    order = scores.order()
     by_cluster = order[np.argsort(scores.cluster[order], kind="stable")]
     starts = np.cumsum(sizes) - sizes
-    # Four rows a place, so that those set aside can be made up for without reading the whole pool.
-    ahead = np.minimum(places * 4 + 2, sizes)
-    candidates = np.concatenate([by_cluster[a : a + b] for a, b in zip(starts, ahead, strict=True)])
-    candidates = candidates[interleaved(scores.cluster[candidates], scores.score[candidates])]
-    fresh = _fresh(pool.features[candidates], pool.labelled)
-    taken: list[int] = []
-    for wanted in (fresh, ~fresh):
-        for row in candidates[wanted]:
-            if places[scores.cluster[row]] > 0 and len(taken) < size:
-                taken.append(int(row))
-                places[scores.cluster[row]] -= 1
-    rows = np.array(taken, np.int64)
+    for reach in REACH:
+        ahead = np.minimum((places + 1) * reach, sizes)
+        candidates = np.concatenate([by_cluster[a : a + b] for a, b in zip(starts, ahead, strict=True)])
+        candidates = candidates[interleaved(scores.cluster[candidates], scores.score[candidates])]
+        fresh = _fresh(pool.features[candidates], pool.labelled)
+        if fresh.sum() >= size or len(candidates) == len(pool):
+            break
+    rows = _placed(candidates, fresh, scores.cluster, places)[:size]
     return rows[interleaved(scores.cluster[rows], scores.score[rows])]
 
 
-def _fresh(x: FloatArray, labelled: FloatArray | None) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Which of the rows are unlike the labelled ones and unlike every row before them."""
+def _placed(candidates: IntArray, fresh: BoolArray, cluster: IntArray, places: IntArray) -> IntArray:
+    """The candidates as they are taken: fresh ones within their quota, other fresh ones, the rest."""
+    first, rest = candidates[fresh], candidates[~fresh]
+    within = turns(cluster[first]) < places[cluster[first]]
+    return np.concatenate([first[within], first[~within], rest])
+
+
+def _fresh(x: FloatArray, labelled: FloatArray | None) -> BoolArray:
+    """Which rows are unlike the labelled ones and unlike every fresh row before them."""
     fresh = np.ones(len(x), np.bool_)
-    if labelled is not None and len(labelled):
+    if labelled is not None:
         for part in chunks(len(labelled), 4096):
             fresh &= (x @ labelled[part].T).max(axis=1) < ALIKE
-    kept: list[int] = []
-    alike = x @ x.T >= ALIKE
-    for i in np.flatnonzero(fresh):
-        if alike[i, kept].any():
-            fresh[i] = False
-        else:
-            kept.append(int(i))
+    for part in chunks(len(x), 1024):
+        before = x[: part.start][fresh[: part.start]]
+        if len(before):
+            fresh[part] &= (x[part] @ before.T).max(axis=1) < ALIKE
+        alike = np.tril(x[part] @ x[part].T >= ALIKE, -1)
+        for row in np.flatnonzero(alike.any(axis=1)):
+            if (alike[row] & fresh[part]).any():
+                fresh[part.start + row] = False
     return fresh
 
 

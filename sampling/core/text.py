@@ -20,8 +20,8 @@ from .ngrams import LONGEST, counts
 if TYPE_CHECKING:
     from wordllama import WordLlamaInference
 
-# Fitting reads at most so many texts and n-grams in all, and keeps so many columns of words and of characters:
-# together they bound time, memory and the size of the state.
+# Fitting reads at most so many texts and n-grams in all, and keeps so many columns of words and of
+# characters: together they bound time, memory and the size of the state.
 FIT_TEXTS, FIT_ENTRIES, FIT_COLUMNS = 20_000, 6_000_000, 25_000
 TEXTS_AT_ONCE = 512
 
@@ -45,7 +45,9 @@ class Lsa:
         frequency = [np.bincount(block.indices, minlength=block.shape[1]) for block in blocks]
         # What occurs in one text only tells nothing about others, unless there is nothing else.
         least = 2 if any((f >= 2).any() for f in frequency) else 1
-        common = [np.argsort(-f, kind="stable")[: min(FIT_COLUMNS, int((f >= least).sum()))] for f in frequency]
+        common = [
+            np.argsort(-f, kind="stable")[: min(FIT_COLUMNS, int((f >= least).sum()))] for f in frequency
+        ]
         self._columns = tuple(np.sort(columns) for columns in common)
         self._idf = tuple(
             (np.log((1 + n) / (1 + f[c])) + 1).astype(np.float32)
@@ -55,7 +57,7 @@ class Lsa:
         return self
 
     def transform(self, contents: Sequence[str]) -> FloatArray:
-        """Rows (n, 256) of length 1; a text that shares nothing with those it was fitted on gets the diagonal."""
+        """Rows (n, 256) of length 1; a text that shares nothing with the fitted ones gets the diagonal."""
         out = np.empty((len(contents), self.dimension), np.float32)
         for part in chunks(len(contents), TEXTS_AT_ONCE):
             out[part] = self._weighted(counts(contents[part])) @ self._components
@@ -146,7 +148,7 @@ def word_means(contents: Sequence[str]) -> FloatArray:
 
 
 class LsaWordllama:
-    """LSA and wordllama's vectors side by side, each of half the weight: safe in any language and on any topic."""
+    """LSA and wordllama's vectors side by side, half the weight each: safe in any language, on any topic."""
 
     name: ClassVar[str] = "lsa-wordllama"
     media: ClassVar[str] = "text"

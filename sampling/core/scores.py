@@ -1,0 +1,120 @@
+"""Scores: one number a row of the pool, high for ask sooner; a function for each way to score."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, overload
+
+import numpy as np
+
+from .arrays import FloatArray, IntArray
+from .clusters import nearest
+from .learners import Task
+
+
+class Rows(Protocol):
+    """Feature rows by number, for an adapter that reads them from shards instead of holding an array."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    @overload
+    def __getitem__(self, rows: slice) -> FloatArray: ...
+    @overload
+    def __getitem__(self, rows: IntArray) -> FloatArray: ...
+
+
+@dataclass(frozen=True)
+class Pool:
+    """What a strategy may look at: rows of ``features``, and what is known of them."""
+
+    features: FloatArray | Rows  # (n, d)
+    labelled: FloatArray | None = None  # (m, d): features of what is labelled or waits in the queue
+    centres: FloatArray | None = None  # (c, d): clusters kept from the round before
+    proba: FloatArray | None = None  # (n, k), from the champion
+    members: Sequence[FloatArray] = ()  # (n, k) each, from the committee
+    task: Task = "single"
+
+    def __len__(self) -> int:
+        return int(self.features.shape[0])
+
+
+Score = Callable[[Pool, np.random.Generator], FloatArray]
+
+
+def uniform(pool: Pool, rng: np.random.Generator) -> FloatArray:
+    """Score by chance, in [0, 1)."""
+    return rng.random(len(pool), np.float32)
+
+
+def margin(pool: Pool, _rng: np.random.Generator) -> FloatArray:
+    """Score one minus the gap between the two likeliest labels, in [0, 1] (Scheffer, Decomain & Wrobel 2001).
+
+    Multi-label: one minus the gap between yes and no, for the label that is least sure.
+    """
+    proba = _proba(pool)
+    if pool.task == "multi":
+        return np.asarray(1 - np.abs(2 * proba - 1).min(axis=1), np.float32)
+    if proba.shape[1] == 1:
+        return np.zeros(len(proba), np.float32)
+    two = np.partition(proba, -2, axis=1)[:, -2:]
+    return np.asarray(1 - (two[:, 1] - two[:, 0]), np.float32)
+
+
+def least_confidence(pool: Pool, _rng: np.random.Generator) -> FloatArray:
+    """Score the probability that the likeliest answer is wrong, in [0, 1] (Lewis & Gale 1994).
+
+    Multi-label: that the likeliest set of labels is wrong somewhere.
+    """
+    proba = _proba(pool)
+    if pool.task == "multi":
+        return np.asarray(1 - np.maximum(proba, 1 - proba).prod(axis=1), np.float32)
+    return np.asarray(1 - proba.max(axis=1), np.float32)
+
+
+def entropy(pool: Pool, _rng: np.random.Generator) -> FloatArray:
+    """Score the entropy of the labels over its largest value, in [0, 1] (Shannon 1948).
+
+    Multi-label: the mean over the labels of the entropy of yes and no.
+    """
+    proba = _proba(pool)
+    if pool.task == "multi":
+        return np.asarray((_surprise(proba) + _surprise(1 - proba)).mean(axis=1) / np.log(2), np.float32)
+    return np.asarray(_surprise(proba).sum(axis=1) / np.log(max(proba.shape[1], 2)), np.float32)
+
+
+def typicality(pool: Pool, _rng: np.random.Generator) -> FloatArray:
+    """Score nearness to the nearest centre: minus the squared distance, at most 0."""
+    if pool.centres is None:
+        raise ValueError("centres is missing: typicality is nearness to a centre")
+    return -nearest(pool.features[:], pool.centres)[1]
+
+
+def disagreement(members: Sequence[FloatArray], task: Task = "single") -> FloatArray:
+    """How far apart the members' probabilities (n, k) are on each row, in [0, 1].
+
+    The Jensen-Shannon divergence over its largest value (Lin 1991), for multi-label the mean over the labels.
+    It is large where members are each sure of something else, and 0 where all are equally unsure.
+    """
+    if len(members) < 2:
+        raise ValueError(f"members has {len(members)} entries; two at least can disagree")
+    if task == "multi":
+        members = [np.stack([p, 1 - p], axis=2) for p in members]
+    mean = np.mean(members, axis=0)
+    gap = _surprise(mean).sum(axis=-1) - np.mean([_surprise(p).sum(axis=-1) for p in members], axis=0)
+    # With k labels no more than k opinions can differ.
+    gap /= np.log(min(len(members), max(mean.shape[-1], 2)))
+    return np.asarray(np.clip(gap.mean(axis=1) if task == "multi" else gap, 0, 1), np.float32)
+
+
+def _surprise(proba: np.ndarray[Any, np.dtype[np.float32]]) -> FloatArray:
+    return np.asarray(-proba * np.log(np.maximum(proba, 1e-12)), np.float32)
+
+
+def _proba(pool: Pool) -> FloatArray:
+    if pool.proba is None:
+        raise ValueError("proba is missing: this score needs a trained model")
+    if pool.proba.ndim != 2 or len(pool.proba) != len(pool):
+        raise ValueError(f"proba has shape {pool.proba.shape}, but the pool has {len(pool)} rows")
+    return pool.proba
