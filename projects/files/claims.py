@@ -28,7 +28,7 @@ class Lost(Exception):
 def due() -> QuerySet[Upload]:
     """Return the uploads that wait for a worker, and those whose worker seems to be dead."""
     old = Q(state__in=[State.CHECKING, State.IMPORTING], heartbeat_at__lt=timezone.now() - DEAD_AFTER)
-    return Upload.objects.filter(Q(state__in=[State.WAITING, State.READY]) | old)
+    return Upload.objects.filter(Q(state__in=[State.WAITING, State.READY]) | old).order_by("pk")
 
 
 def claim(upload: Upload, wanted: list[str], becomes: str) -> bool:

@@ -71,6 +71,9 @@ def _checked_kind(data: bytes, name: str) -> str:
     told = SUFFIXES.get(PurePosixPath(name).suffix.lower(), "")
     if not kind:
         raise Bad(name, "The file is not a picture, whatever its name says.", "Use PNG, JPEG, WebP or GIF.")
+    if kind == "PNG" and b"IEND" not in data:
+        # Pillow is content with the pixels; but who wrote this did not get to the end.
+        raise Bad(name, "The picture is cut off.", "Save it again.")
     if kind != told:
         raise Bad(
             name,

@@ -58,6 +58,7 @@ def import_upload(upload: Upload) -> Upload:
 @contextmanager
 def _refusals(upload: Upload) -> Iterator[None]:
     """Turn what goes wrong into a refusal of the upload; pictures written so far go again."""
+    held = claims.ours(upload)
     try:
         yield
         return
@@ -70,7 +71,7 @@ def _refusals(upload: Upload) -> Iterator[None]:
         logger.exception("upload %s failed", upload.pk)
         message = _OUR_FAULT.format(type(error).__name__)
     publishing.purge(upload, before=upload.attempt + 1)
-    claims.ours(upload).update(state=State.REFUSED, message=message)
+    held.update(state=State.REFUSED, message=message)
 
 
 def _found(upload: Upload) -> dict[str, Any]:
