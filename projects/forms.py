@@ -79,14 +79,14 @@ class SourceForm(forms.Form):
 class ColumnsForm(forms.Form):
     """What each column of a file is."""
 
-    content = forms.ChoiceField(label=gettext_lazy("The text to label"))
+    content = forms.ChoiceField(label=gettext_lazy("The text"))
     id = forms.ChoiceField(
-        label=gettext_lazy("An id of its own"),
+        label=gettext_lazy("An id"),
         required=False,
-        help_text=gettext_lazy("With an id, the same row is never added twice, even when its text was corrected."),
+        help_text=gettext_lazy("With an id the same row never comes in twice."),
     )
     label = forms.ChoiceField(
-        label=gettext_lazy("A label that is known already"),
+        label=gettext_lazy("A known label"),
         required=False,
         help_text=gettext_lazy("Some rows may have one, others none."),
     )
@@ -118,14 +118,16 @@ class ColumnsForm(forms.Form):
         # A choice that the file no longer offers stays visible, so that nothing changes silently.
         names += [name for name in (chosen.get("content"), chosen.get("id"), chosen.get("label")) if name]
         choices = [(name, name) for name in dict.fromkeys(names)]
-        for field, options in {
+        found = _("Found out: %(name)s") % {"name": report.get("encoding", "?")}
+        offers: dict[str, list[Any]] = {
             "content": choices,
             "id": [("", _("none")), *choices],
             "label": [("", _("none")), *choices],
             "keep": choices,
-            "encoding": [("", _("Found out: %(name)s") % {"name": report.get("encoding", "?")}), *files.ENCODINGS],
+            "encoding": [("", found), *files.ENCODINGS],
             "delimiter": [("", _("Found out")), *files.DELIMITERS.items()],
-        }.items():
+        }
+        for field, options in offers.items():
             self.fields[field].choices = options  # type: ignore[attr-defined]
         if upload.project.media == Project.Media.IMAGE:
             del self.fields["content"], self.fields["encoding"]
@@ -138,14 +140,16 @@ class ColumnsForm(forms.Form):
         """Return what the person chose, as projects.files.Columns takes it."""
         given = self.cleaned_data
         used = bool(given.get("label") and given.get("known"))
-        roles = {given.get("content") or upload.columns.get("content", ""), given.get("id", "")}
+        content = given.get("content") or upload.columns.get("content", "")
+        taken = {content, given.get("id", ""), given.get("label", "")}
         return {
-            "content": given.get("content") or upload.columns.get("content", ""),
+            "content": content,
             "id": given.get("id", ""),
-            "label": given["label"] if used else "",
+            # Chosen and not yet told what for: kept, so that the question can be asked.
+            "label": given.get("label", ""),
             "known": given["known"] if used else "",
             "separator": given.get("separator", ""),
-            "keep": tuple(name for name in given["keep"] if name not in roles | {given["label"] if used else ""}),
+            "keep": tuple(name for name in given["keep"] if name not in taken),
             "encoding": given.get("encoding", ""),
             "delimiter": given.get("delimiter", ""),
             "new_labels": used,
@@ -154,6 +158,9 @@ class ColumnsForm(forms.Form):
 
 class LabelLinesForm(forms.Form):
     """New labels, one a line."""
+
+    # The page sends the box along with other forms: blank it must not stop them.
+    use_required_attribute = False
 
     lines = forms.CharField(
         label=gettext_lazy("Add labels, one a line"),
@@ -260,13 +267,23 @@ class PercentField(forms.FloatField):
         return super().has_changed(self.prepare_value(initial), data)
 
 
+# Name, title, and what it means. The names are those of sampling's registry.
 STRATEGIES: Final = [
     (
         "default",
-        gettext_lazy("Diverse and uncertain: the most uncertain of each region of the data (recommended)"),
+        gettext_lazy("Diverse and uncertain"),
+        gettext_lazy("The most uncertain items of each region of the data. Recommended."),
     ),
-    ("margin", gettext_lazy("Uncertain: where the two likeliest labels are closest")),
-    ("random", gettext_lazy("Random order: no help by the model, the yardstick for the others")),
+    (
+        "margin",
+        gettext_lazy("Uncertain only"),
+        gettext_lazy("Where the two likeliest labels are closest. May ask for many items that are alike."),
+    ),
+    (
+        "random",
+        gettext_lazy("Random order"),
+        gettext_lazy("The model has no say. Good to compare with."),
+    ),
 ]
 
 
@@ -293,9 +310,7 @@ class PolicyForm(OfPolicy):
         max_value=50,
         help_text=gettext_lazy("How fast the measured accuracy becomes exact."),
     )
-    strategy = forms.ChoiceField(
-        label=gettext_lazy("What comes next"), choices=STRATEGIES, widget=forms.RadioSelect
-    )
+    strategy = forms.ChoiceField(label=gettext_lazy("What comes next"), widget=forms.RadioSelect)
     reason = forms.CharField(
         label=gettext_lazy("Why this change"),
         required=False,
@@ -319,8 +334,8 @@ class PolicyForm(OfPolicy):
         ]
         labels = {
             "batch_size": gettext_lazy("Answers between two trainings"),
-            "overlap": gettext_lazy("People an item"),
-            "agreement_overlap": gettext_lazy("People an agreement item"),
+            "overlap": gettext_lazy("People per item"),
+            "agreement_overlap": gettext_lazy("People per item labelled twice"),
             "holdout_max": gettext_lazy("At most so many checking items"),
             "committee_size": gettext_lazy("Models in the committee"),
             "lease_minutes": gettext_lazy("Minutes an item is held"),
@@ -334,8 +349,19 @@ class PolicyForm(OfPolicy):
             "lease_minutes": gettext_lazy("After that it goes to somebody else. A late answer still counts."),
         }
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choices = [(name, title) for name, title, _words in self.strategies()]
+        self.fields["strategy"].choices = choices  # type: ignore[attr-defined]
+
     def validate_constraints(self) -> None:
         """Leave it to policies.change: the form's instance is the version before."""
+
+    def strategies(self) -> list[tuple[str, Any, Any]]:
+        """Return the strategies to choose from; the one in force is among them, whatever it is."""
+        present = self.instance.strategy
+        known = [name for name, _title, _words in STRATEGIES]
+        return list(STRATEGIES) if present in known else [*STRATEGIES, (present, present, "")]
 
     def changes(self) -> dict[str, Any]:
         """Return what the person set, without the reason."""

@@ -19,7 +19,7 @@ from projects.files import images
 from projects.files.columns import FILE
 from projects.files.problems import Bad
 from projects.files.records import Row
-from projects.models import Project, Upload
+from projects.models import Item, Project, Upload
 
 State = Upload.State
 # Read, and not yet on its way into the project.
@@ -34,7 +34,7 @@ def newest(project: Project) -> QuerySet[Upload]:
 
 
 def add(project: Project, actor: AbstractBaseUser, file: File[bytes]) -> Upload:
-    """Keep a file and read its columns; nothing is imported yet. A file that cannot be read says so itself."""
+    """Keep a file and read its columns; nothing is imported yet. What is wrong with it, it says itself."""
     if project.state == Project.State.ARCHIVED:
         raise Refused(_("This project is archived. Bring it back before you add to it."))
     upload = files.receive(project, file, actor)
@@ -105,6 +105,17 @@ def remove(upload: Upload, actor: AbstractBaseUser) -> None:
     held.delete()
     audit.record(project, actor, "upload.removed", name, before={"name": name})
     transaction.on_commit(lambda: file.storage.delete(file.name))
+
+
+def first_item(upload: Upload) -> Item | None:
+    """Return the first row of a file as an item that is nowhere kept; None while nothing is read."""
+    rows, content = upload.report.get("preview") or [], upload.columns.get("content", "")
+    if not rows or not content:
+        return None
+    value = str(rows[0].get(content) or "")
+    if upload.project.media == Project.Media.IMAGE:
+        return Item(project=upload.project, number=1, image=value)
+    return Item(project=upload.project, number=1, text=value)
 
 
 def first_picture(upload: Upload) -> images.Picture | None:

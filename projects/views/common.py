@@ -8,10 +8,11 @@ from django.contrib import messages
 from django.contrib.auth.models import AbstractBaseUser
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django_htmx.http import HttpResponseClientRedirect
 
-from projects import labelset, markdown
-from projects.models import Item, Membership, Project, Upload
+from projects import labelset, uploads
+from projects.models import Membership, Project, Upload
 
 REFUSED = 409
 INVALID = 422
@@ -43,39 +44,25 @@ def said(request: HttpRequest, text: str, status: int = 200, **context: Any) -> 
 def panel(project: Project, upload: Upload | None = None) -> dict[str, Any]:
     """Return the context of the labelling view on the first row, as a preview."""
     labels = list(labelset.shown(project))
+    waiting = upload or uploads.newest(project).first()
+    item, picture = None if upload else project.items.order_by("number").first(), ""
+    if item is None and waiting:
+        item = uploads.first_item(waiting)
+        if item and item.image:
+            picture = reverse("upload-picture", args=[project.pk, waiting.pk])
     return {
         "project": project,
         "labels": labels,
         "multi": project.task == Project.Task.MULTI,
         "find": len(labels) > 10,
-        "item": first_item(project, upload),
-        "submission": "",
+        "item": item,
+        "picture": picture,
     }
-
-
-def first_item(project: Project, upload: Upload | None = None) -> Item | None:
-    """Return the first item, or one made of the first row of a file that is not imported yet."""
-    if upload is None and (item := project.items.order_by("number").first()):
-        return item
-    upload = upload or project.uploads.order_by("pk").first()
-    if upload is None:
-        return None
-    rows = upload.report.get("preview") or []
-    content = upload.columns.get("content", "")
-    value = str(rows[0].get(content) or "") if rows and content else ""
-    if project.media == Project.Media.IMAGE:
-        return Item(project=project, number=0, image=value or "1")
-    return Item(project=project, number=0, text=value)
 
 
 def page(membership: Membership, section: str = "settings", **context: Any) -> dict[str, Any]:
     """Return the context of a page of a project."""
     return {"membership": membership, "project": membership.project, "section": section, **context}
-
-
-def rendered_guidelines(project: Project) -> str:
-    """Return the guidelines as safe HTML."""
-    return markdown.render(project.guidelines)
 
 
 def go(request: HttpRequest, address: str) -> HttpResponse:

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from projects import access, guidelines, markdown
+from projects import access, guidelines, labelset, markdown
 from projects.errors import Refused
 from projects.forms import GuidelinesForm
 from projects.models import Event, Project
@@ -30,11 +30,14 @@ def edit(request: HttpRequest, project_id: int) -> HttpResponse:
         given = form.cleaned_data
         try:
             guidelines.change(project, common.person(request), given["text"], given["seen"], given["reason"])
+            _add_typed_labels(request, project)
         except Refused as refusal:
             form.add_error(None, str(refusal))
         else:
             return _saved(request, project)
-    context = common.page(member, tab="guidelines", **writing(project, form), versions=guidelines.versions(project))
+    context = common.page(
+        member, tab="guidelines", **writing(project, form), versions=guidelines.versions(project)
+    )
     status = common.REFUSED if form.errors else 200
     if common.by_htmx(request):
         return render(request, "projects/setup/_guidelines.html", context, status=status)
@@ -79,12 +82,24 @@ def writing(project: Project, form: GuidelinesForm | None = None) -> dict[str, A
     return {"guidelines": form, "rendered": markdown.render(text)}
 
 
+def _add_typed_labels(request: HttpRequest, project: Project) -> None:
+    """Add what still stands in the box for labels when the person goes on: nothing typed is lost."""
+    if request.POST.get("next"):
+        labelset.add(project, common.person(request), labelset.drafts_from(request.POST.get("lines", "")))
+
+
 def _saved(request: HttpRequest, project: Project) -> HttpResponse:
     project.refresh_from_db()
+    draft = project.state == Project.State.DRAFT
+    if draft and request.POST.get("next") == "loop":
+        return common.go(request, reverse("setup", args=[project.pk, "loop"]))
+    if draft and common.by_htmx(request):
+        # Kept while the person writes on: nothing may move.
+        return common.said(request, _("Guidelines saved."))
     if common.by_htmx(request):
         context = {"project": project, **writing(project), "saved": _("Guidelines saved.")}
         return render(request, "projects/setup/_guidelines.html", context)
     common.say(request, _("Guidelines saved."), messages.SUCCESS)
-    if project.state == Project.State.DRAFT:
+    if draft:
         return redirect("setup", project.pk, "labels")
     return redirect(reverse("settings-guidelines", args=[project.pk]))

@@ -37,7 +37,10 @@ def items(request: HttpRequest, project_id: int) -> HttpResponse:
         "items",
         form=form,
         page=page,
-        rows=[(item, [(names.get(pk, "?"), hues.get(pk, 1)) for pk in item.settled_labels or []]) for item in page.items],
+        rows=[
+            (item, [(names.get(pk, "?"), hues.get(pk, 1)) for pk in item.settled_labels or []])
+            for item in page.items
+        ],
         query=urlencode(chosen),
         filtered=bool(chosen),
     )

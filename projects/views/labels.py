@@ -73,7 +73,9 @@ def retire(request: HttpRequest, project_id: int, label_id: int) -> HttpResponse
 
     def act(label: Label) -> str:
         if _is_kept(label.project, label):
-            raise Refused(_("Rows of your file carry this label. Take it out of the file, or retire it later."))
+            raise Refused(
+                _("Rows of your file carry this label. Take it out of the file, or retire it later.")
+            )
         labelset.retire(label, common.person(request))
         return _("«%(name)s» is out of use.") % {"name": label.name}
 
@@ -142,7 +144,9 @@ def _list(
     **context: Any,
 ) -> HttpResponse:
     if not common.by_htmx(request):
-        problem = refused or " ".join(error for form in context.values() for error in form.errors.get("lines", []))
+        problem = refused or " ".join(
+            error for form in context.values() for error in form.errors.get("lines", [])
+        )
         common.say(request, problem or text, messages.ERROR if problem else messages.SUCCESS)
         return redirect(_place(member), *_arguments(member))
     context = common.page(member, **{**editing(member.project), **context}, refused=refused, text=text)
@@ -155,7 +159,12 @@ def _row(
     if not common.by_htmx(request):
         common.say(request, problem or _("Saved."), messages.ERROR if problem else messages.SUCCESS)
         return redirect(_place(member), *_arguments(member))
-    context = {"label": label, "problem": problem, "project": member.project, "panel": common.panel(member.project)}
+    context = {
+        "label": label,
+        "problem": problem,
+        "project": member.project,
+        "panel": common.panel(member.project),
+    }
     response = render(request, "projects/setup/_label_changed.html", context, status=status)
     response["HX-Reswap"] = "none"
     return response

@@ -102,7 +102,9 @@ def danger(request: HttpRequest, project_id: int) -> HttpResponse:
         except Refused as refusal:
             common.say(request, str(refusal), messages.ERROR)
         return redirect("settings-danger", project_id)
-    return render(request, "projects/settings/danger.html", common.page(member, tab="danger", form=ReasonForm()))
+    return render(
+        request, "projects/settings/danger.html", common.page(member, tab="danger", form=ReasonForm())
+    )
 
 
 def _added(request: HttpRequest, project: Project, form: SourceForm) -> Upload:

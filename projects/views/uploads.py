@@ -14,8 +14,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from projects import access, uploads
-from projects.files import images
 from projects.errors import Refused
+from projects.files import images
 from projects.forms import ColumnsForm
 from projects.models import Membership, Project, Upload
 from projects.views import common
@@ -133,7 +133,9 @@ def reading(upload: Upload, form: ColumnsForm | None = None) -> dict[str, Any]:
         roles[chosen.get("label")] = "label"
     kept = set(chosen.get("keep") or [])
     heads = [{"name": name, "role": roles.get(name) or ("keep" if name in kept else "")} for name in names]
-    rows = [[(head["role"], row.get(head["name"], "")) for head in heads] for row in report.get("preview") or []]
+    rows = [
+        [(head["role"], row.get(head["name"], "")) for head in heads] for row in report.get("preview") or []
+    ]
     return {
         "form": form or ColumnsForm(upload, initial=chosen),
         "heads": heads,

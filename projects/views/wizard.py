@@ -14,11 +14,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from projects import access, files, people, policies, setup, uploads
+from projects import access, policies, setup, uploads
 from projects.errors import Refused
-from projects.forms import GuidelinesForm, InviteForm, LabelLinesForm, PolicyForm, ProjectForm, SourceForm
+from projects.forms import PolicyForm, ProjectForm, SourceForm
 from projects.models import Membership, Project, Upload
 from projects.views import common
+from projects.views.guidelines import writing
+from projects.views.labels import editing
 from projects.views.uploads import reading
 
 STEPS: Final = {
@@ -85,7 +87,9 @@ def start(request: HttpRequest, project_id: int) -> HttpResponse:
 def done_steps(project: Project) -> set[str]:
     """Return the steps that are complete."""
     sources = list(project.uploads.exclude(state=Upload.State.REFUSED))
-    ready = [u.state == Upload.State.CHECKED and (u.good_rows_only or not u.report.get("bad")) for u in sources]
+    ready = [
+        u.state == Upload.State.CHECKED and (u.good_rows_only or not u.report.get("bad")) for u in sources
+    ]
     done = {"data"} if sources else set()
     if sources and all(ready):
         done.add("columns")
@@ -120,14 +124,16 @@ def _page(member: Membership, here: str, **context: Any) -> dict[str, Any]:
     return common.page(member, steps=_steps(member.project, here), **context)
 
 
-# --- data -------------------------------------------------------------------------------------------------------
+# --- data ---
 
 
 def _data(request: HttpRequest, member: Membership) -> HttpResponse:
     project = member.project
     upload = uploads.newest(project).first()
     if request.method == "GET":
-        context = _page(member, "data", form=ProjectForm(instance=project), source=SourceForm(), upload=upload)
+        context = _page(
+            member, "data", form=ProjectForm(instance=project), source=SourceForm(), upload=upload
+        )
         return render(request, "projects/setup/data.html", context)
     form = ProjectForm(request.POST, instance=Project(pk=project.pk))
     source = SourceForm(request.POST, request.FILES)
@@ -171,7 +177,7 @@ def _data_again(
     return render(request, template, context, status=common.INVALID)
 
 
-# --- columns ----------------------------------------------------------------------------------------------------
+# --- columns ---
 
 
 def _columns(request: HttpRequest, member: Membership) -> HttpResponse:
@@ -183,24 +189,16 @@ def _columns(request: HttpRequest, member: Membership) -> HttpResponse:
     return render(request, "projects/setup/columns.html", context)
 
 
-# --- labels -----------------------------------------------------------------------------------------------------
+# --- labels ---
 
 
 def _labels(request: HttpRequest, member: Membership) -> HttpResponse:
     project = member.project
-    context = _page(
-        member,
-        "labels",
-        lines=LabelLinesForm(),
-        guidelines=GuidelinesForm(initial={"text": project.guidelines, "seen": project.guideline_version}),
-        rendered=common.rendered_guidelines(project),
-        kept=uploads.label_names_of_file(project),
-        panel=common.panel(project),
-    )
+    context = _page(member, "labels", **writing(project), **editing(project))
     return render(request, "projects/setup/labels.html", context)
 
 
-# --- loop -------------------------------------------------------------------------------------------------------
+# --- loop ---
 
 
 def _loop(request: HttpRequest, member: Membership) -> HttpResponse:
@@ -222,8 +220,6 @@ def _loop(request: HttpRequest, member: Membership) -> HttpResponse:
         member,
         "loop",
         form=form,
-        invite=InviteForm(initial={"role": Membership.Role.ANNOTATOR}),
-        members=people.members(project),
         upload=uploads.newest(project).first(),
         label_count=project.labels.filter(retired_at=None).count(),
         missing=setup.missing(project),
