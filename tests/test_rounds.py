@@ -12,58 +12,12 @@ from django.db import connection
 from django.utils.timezone import now
 
 from projects import queue
-from projects.models import Annotation, Item, Label, Project, QueueEntry
-from sampling import claims, features, queries, rounds, snapshots
+from projects.models import Annotation, Item, Project, QueueEntry
+from sampling import claims, queries, rounds, snapshots
 from sampling.models import ModelVersion, Round
-from tests.factories import answer, hand, make_items, make_member, make_project
+from tests.factories import hand, make_items, make_member
+from tests.loops import know, label, make_loop, turn, with_model
 from tests.threads import in_threads
-
-PLAIN = {"holdout_share": 0.0, "agreement_share": 0.0, "holdout_mix": 0.2}
-
-
-def make_loop(items: int = 60, batch: int = 10, strategy: str = "default", **fields: Any) -> Project:
-    """A project of two kinds of texts, red ones and blue ones, with its features and no round yet."""
-    policy = {**PLAIN, "batch_size": batch, "strategy": strategy}
-    project = make_project(labels=["red", "blue"], policy=policy, featurizer="lsa", **fields)
-    make_items(project, [_text(n) for n in range(items)], holdout=range(0, items, 10))
-    while features.advance(project, now()):
-        pass
-    return project
-
-
-def _text(n: int) -> str:
-    return f"red apple {n} and cherry {n * 7}" if n % 2 else f"blue sky {n} over the sea {n * 5}"
-
-
-def right(item: Item) -> Label:
-    return item.project.labels.get(name=item.text.split()[0])
-
-
-def label(project: Project, count: int, **only: Any) -> None:
-    """Answer the next items of the queue rightly, or open items of one kind."""
-    person = make_member(project)
-    for _ in range(count):
-        if only:
-            item = project.items.filter(state="open", **only).order_by("shuffle")[0]
-        else:
-            item = queue.lease(person, 1)[0].item
-        answer(person, item, right(item))
-
-
-def turn(project: Project) -> Round:
-    """Run all that is due and return the newest round."""
-    while rounds.advance(project.pk):
-        pass
-    return project.rounds.latest("number")
-
-
-def with_model(**settings: Any) -> Project:
-    """A loop after its first model: ten items labelled."""
-    project = make_loop(**settings)
-    label(project, 5, text__startswith="red", holdout=False)
-    label(project, 5, text__startswith="blue", holdout=False)
-    assert turn(project).labelled == 10
-    return project
 
 
 def during_training(monkeypatch: pytest.MonkeyPatch, do: Callable[[], object]) -> None:
@@ -120,12 +74,7 @@ def test_without_two_known_labels_a_full_batch_brings_another_first_batch():
 @pytest.mark.django_db
 def test_known_labels_of_the_import_make_a_model_at_once():
     project = make_loop()
-    red, blue = project.labels.all()
-    for name, known in (("red", red), ("blue", blue)):
-        chosen = project.items.filter(text__startswith=name, holdout=False)[:5]
-        Item.objects.filter(pk__in=chosen).update(
-            state="settled", settled_labels=[known.pk], settled_source="seed", settled_at=now()
-        )
+    know(project)
     newest = turn(project)
     assert (newest.number, newest.labelled) == (1, 10)
 

@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 from argparse import ArgumentParser
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +42,15 @@ class Command(BaseCommand):
         run(children, ready=lambda: self._announce(host, port))
 
     def _announce(self, host: str, port: int) -> bool:
-        """Print the address as soon as the web server answers there."""
+        """Print the address as soon as the site answers there, whatever it says."""
+        connection = HTTPConnection(_reachable(host), port, timeout=2)
         try:
-            socket.create_connection((_reachable(host), port), timeout=0.2).close()
-        except OSError:
+            connection.request("HEAD", "/healthz")
+            connection.getresponse()
+        except (OSError, HTTPException):
             return False
+        finally:
+            connection.close()
         shown = _reachable(host)
         shown = f"[{shown}]" if ":" in shown else shown
         self.stdout.write(f"Open http://{shown}:{port}/ in a browser. Ctrl-C ends everything.")
@@ -98,7 +103,8 @@ def web(host: str, port: int) -> Child:
     processes = min(4, cores) if settings.REDIS_URL else 1
     threads = min(8, 2 * cores + 1)
     command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws", "--http", "1"]
-    command += ["--host", host, "--port", str(port), "--workers", str(processes), "--blocking-threads", str(threads)]
+    command += ["--host", host, "--port", str(port)]
+    command += ["--workers", str(processes), "--blocking-threads", str(threads)]
     command += ["--backpressure", "64", "--respawn-failed-workers", "--workers-kill-timeout", "8"]
     command += ["--log-level", "warning", "annotator.wsgi:application"]
     return Child("The web server", command, environment={"SERVED": "1"})
@@ -106,7 +112,7 @@ def web(host: str, port: int) -> Child:
 
 def worker(count: int) -> Child:
     """The Celery worker with its clock. Old messages are dropped: all work stands in the database."""
-    command = [sys.executable, "-W", "ignore:You're running the worker with superuser", "-m", "celery", "--quiet"]
-    command += ["--app", "annotator", "worker", "--beat", "--purge", "--concurrency", str(count)]
+    command = [sys.executable, "-W", "ignore:You're running the worker with superuser", "-m", "celery"]
+    command += ["--quiet", "--app", "annotator", "worker", "--beat", "--purge", "--concurrency", str(count)]
     command += ["--without-mingle", "--without-gossip", "--loglevel", "WARNING"]
     return Child("The worker", command, environment=_ONE_THREAD, niceness=5)
