@@ -310,7 +310,7 @@ function typeAhead(event, key) {
 
 function escape(field) {
   for (const menu of form.querySelectorAll("details[open]")) menu.open = false;
-  if (field === $("find")) finder.clear();
+  if (finder && field === $("find")) finder.clear();
   $("item").focus({ preventScroll: true });
 }
 
