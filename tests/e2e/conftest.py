@@ -62,7 +62,7 @@ def database(
         "1"  # Playwright's loop runs in this thread, our queries beside it
     )
     with django_db_blocker.unblock():
-        made = setup_databases(verbosity=0, interactive=False, aliases={"default"})
+        made = setup_databases(verbosity=0, interactive=False, aliases={"default": False})
         yield
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:  # a site that has just ended may still hold connections

@@ -7,6 +7,7 @@ import json
 import re
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
@@ -86,6 +87,14 @@ def label(page: Page, count: int, key_for: Callable[[str], str]) -> None:
     expect(page.locator("#state")).to_have_attribute("data-state", "saved")
 
 
+def rounds_done(project: Project) -> int:
+    return Round.objects.filter(project=project, state=Round.State.DONE).count()
+
+
+def has_more_rounds(project: Project, than: int) -> bool:
+    return rounds_done(project) > than
+
+
 def rounds_with_model(project: Project) -> int:
     done = Round.objects.filter(project=project, state=Round.State.DONE, model_version__isnull=False)
     return done.count()
@@ -119,7 +128,7 @@ def test_from_a_file_through_rounds_and_a_dispute_to_the_export(sign_in):
     project = set_up(ada, file, names)
     links = invite(ada, project, "annotator", "ben@e2e.example", "cleo@e2e.example", "dan@e2e.example")
     people = [join(sign_in(), link, name) for link, name in zip(links, ["Ben", "Cleo", "Dan"], strict=True)]
-    lea = join(sign_in(), *invite(ada, project, "lead", "lea@e2e.example"), "Lea")
+    lea = join(sign_in(), invite(ada, project, "lead", "lea@e2e.example")[0], "Lea")
 
     def right(text: str) -> str:
         return str((truth[" ".join(text.split())] + 1) % 10)
@@ -127,14 +136,14 @@ def test_from_a_file_through_rounds_and_a_dispute_to_the_export(sign_in):
     def wrong(text: str) -> str:
         return str((truth[" ".join(text.split())] + 1) % len(names) + 1)
 
-    wait_for(lambda: project.rounds.filter(state=Round.State.DONE).exists())
+    wait_for(partial(has_more_rounds, project, 0))
     for page in people:
         page.goto(f"/projects/{project.pk}/label/")
     while rounds_with_model(project) < 3:
-        seen = project.rounds.filter(state=Round.State.DONE).count()
+        seen = rounds_done(project)
         for page, key_for in zip(people, [right, right, wrong], strict=True):
             label(page, 4, key_for)
-        wait_for(lambda seen=seen: project.rounds.filter(state=Round.State.DONE).count() > seen)
+        wait_for(partial(has_more_rounds, project, seen))
 
     wait_for(lambda: project.disputes.filter(state=Dispute.State.OPEN).exists())
     dispute = decide_oldest(lea, project)
