@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from threading import Barrier, Thread
 
@@ -29,7 +30,8 @@ def admin():
 
 
 def signed_in(client) -> str | None:
-    return client.session.get("_auth_user_id")
+    found: str | None = client.session.get("_auth_user_id")
+    return found
 
 
 def registration(**changes: str) -> dict[str, str]:
@@ -80,6 +82,14 @@ def test_a_link_that_does_not_work_says_why(client, fault):
     assert answer.status_code == 410
     assert ("not known" if fault == "unknown" else "expired") in answer.text
     assert signed_in(client) is None
+
+
+@pytest.mark.parametrize(
+    ("wanted", "reached"), [("/me/", "/me/"), ("//evil.example/", "/"), ("javascript:x", "/")]
+)
+def test_a_link_leads_on_within_this_site_only(client, wanted, reached):
+    link = accounts.make_sign_in_link(make_user())
+    assert client.post(f"{link}?next={wanted}").url == reached
 
 
 def test_a_link_changes_who_is_signed_in(client):
@@ -240,10 +250,8 @@ def test_of_two_that_accept_an_invitation_at_once_one_gets_in():
 
     def join(number: int) -> None:
         start.wait()
-        try:
+        with suppress(Refused):
             accounts.register(token, f"n{number}", f"n{number}@example.org", PASSWORD)
-        except Refused:
-            pass
         connection.close()
 
     threads = [Thread(target=join, args=[number]) for number in range(4)]
@@ -350,7 +358,13 @@ def test_name_theme_and_keys_are_kept(client):
 def test_a_form_cannot_change_what_is_not_ones_to_change(client):
     user = make_user()
     client.force_login(user)
-    fields = {"name": "x", "theme": "dark", "is_staff": "on", "is_superuser": "on", "email": "boss@example.org"}
+    fields = {
+        "name": "x",
+        "theme": "dark",
+        "is_staff": "on",
+        "is_superuser": "on",
+        "email": "boss@example.org",
+    }
     client.post(reverse("me"), fields)
     fresh = User.objects.get(pk=user.pk)
     assert (fresh.is_staff, fresh.is_superuser, fresh.email) == (False, False, user.email)

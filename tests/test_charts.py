@@ -18,7 +18,11 @@ numbers = st.floats(-1e9, 1e9, allow_nan=False).map(lambda number: round(number,
 
 def accuracy(points: list[Point]) -> Chart:
     return charts.line(
-        [Series("model", points)], title="Accuracy", x_label="labels", y_label="share", y_format=charts.percent
+        [Series("model", points)],
+        title="Accuracy",
+        x_label="labels",
+        y_label="share",
+        y_format=charts.percent,
     )
 
 
@@ -66,7 +70,7 @@ def test_curves_without_a_common_point_leave_gaps_in_the_table():
 
 
 def test_names_cannot_break_out_of_the_drawing():
-    evil = '<script>"&\'</script>'
+    evil = "<script>\"&'</script>"
     bars = charts.bars([Bar(evil, 3)], title=evil, name_label=evil, value_label="n")
     curve = charts.line([Series(evil, [Point(1, 2)])], title=evil, x_label=evil, y_label=evil)
     for chart in (bars, curve, charts.sparkline([1, 2], title=evil)):
@@ -76,14 +80,15 @@ def test_names_cannot_break_out_of_the_drawing():
 
 def test_nothing_in_a_drawing_offends_the_content_security_policy():
     chart = accuracy([Point(1, 0.5, 0.4, 0.6), Point(2, 0.6, 0.5, 0.7)])
-    attributes = {name for element in ElementTree.fromstring(str(chart.svg)).iter() for name in element.keys()}
+    attributes = {
+        name for element in ElementTree.fromstring(str(chart.svg)).iter() for name in element.keys()
+    }
     assert not [name for name in attributes if name == "style" or name.startswith("on")]
 
 
 def test_bars_share_one_scale_from_zero():
-    chart = charts.bars(
-        [Bar("a", 10, hue=3, note="50 %"), Bar("b", 5), Bar("c", 0)], title="t", name_label="n", value_label="v"
-    )
+    rows = [Bar("a", 10, hue=3, note="50 %"), Bar("b", 5), Bar("c", 0)]
+    chart = charts.bars(rows, title="t", name_label="n", value_label="v")
     widths = [float(bar.get("width", "")) for bar in shapes(chart, "fill")]
     assert widths == [charts.WIDTH, charts.WIDTH / 2, 0]
     assert chart.rows[0] == ["a", "10 · 50 %"]

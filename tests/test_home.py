@@ -76,8 +76,9 @@ def test_when_all_is_labelled_leads_take_it_out(make, expected):
 def test_disputes_come_first_for_those_who_decide_them():
     project = make_project(items=3)
     annotator, lead = make_member(project), make_lead(project)
-    Dispute.objects.create(project=project, item=project.items.first())
-    Dispute.objects.create(project=project, item=project.items.last(), state=Dispute.State.RESOLVED)
+    waiting, decided, _ = project.items.order_by("number")
+    Dispute.objects.create(project=project, item=waiting)
+    Dispute.objects.create(project=project, item=decided, state=Dispute.State.RESOLVED)
     assert (only_card(lead).next, only_card(lead).disputes) == (Next.DECIDE, 1)
     assert (only_card(annotator).next, only_card(annotator).disputes) == (Next.LABEL, 0)
 
@@ -116,11 +117,9 @@ def test_more_projects_cost_no_more_queries(client):
         for _ in range(3):
             project = make_project(items=2)
             make_lead(project, user)
-            Dispute.objects.create(project=project, item=project.items.first())
+            Dispute.objects.create(project=project, item=project.items.get(number=1))
         client.force_login(user)
-        with CaptureQueriesContext(
-            connection,
-        ) as queries:
+        with CaptureQueriesContext(connection) as queries:
             client.get(reverse("home"))
         counts.append(len(queries))
     assert counts[0] == counts[1] <= 6

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_http_methods
 from annotator import accounts
 from annotator.forms import RegisterForm
 from annotator.models import Invitation, User
+from annotator.views.me import safe_address
 from projects.errors import Refused
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -26,7 +27,10 @@ BACKEND = "django.contrib.auth.backends.ModelBackend"
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def sign_in_link(request: HttpRequest, token: str) -> HttpResponse:
-    """Show a button; pressing it uses the link up. Mail scanners open links but press no buttons."""
+    """Show a button; pressing it uses the link up. Mail scanners open links but press no buttons.
+
+    ``?next=`` may name the page of this site to go to.
+    """
     try:
         if request.method != "POST":
             link = accounts.find_link(token)
@@ -35,7 +39,7 @@ def sign_in_link(request: HttpRequest, token: str) -> HttpResponse:
     except Refused as refused:
         return _closed(request, _("This link does not work any more"), refused)
     login(request, user, backend=BACKEND)
-    return redirect("home")
+    return redirect(safe_address(request, request.GET.get("next", "")) or "home")
 
 
 @never_cache

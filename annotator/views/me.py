@@ -44,12 +44,14 @@ def theme(request: HttpRequest) -> HttpResponse:
     if request.headers.get("HX-Request"):
         response = trigger_client_event(HttpResponse(status=204), "themechange", {"value": chosen})
     else:
-        back = request.POST.get("next", "")
-        here = url_has_allowed_host_and_scheme(
-            back, allowed_hosts={request.get_host()}, require_https=request.is_secure()
-        )
-        response = redirect(back if here else "home")
+        response = redirect(safe_address(request, request.POST.get("next", "")) or "home")
     response.set_cookie(
         THEME_COOKIE, chosen, max_age=31_536_000, httponly=True, samesite="Lax", secure=request.is_secure()
     )
     return response
+
+
+def safe_address(request: HttpRequest, address: str) -> str:
+    """Return an address of this site as it is, and any other as blank."""
+    here = url_has_allowed_host_and_scheme(address, {request.get_host()}, require_https=request.is_secure())
+    return address if here else ""
