@@ -44,6 +44,7 @@ PAGES = [
     ("settle a disagreement, as Lea", "disputes/"),
     ("take the labels out, as Ada", "export/"),
 ]
+PACE = timedelta(seconds=28)  # between two answers
 FLAGGED = 9  # which judgement is a flag
 
 
@@ -94,6 +95,9 @@ def make_project(name: str, crew: dict[str, User]) -> Project:
     for key in (LEAD, BEN, CLEO):
         people.add(project, admin, crew[key], PEOPLE[key][1])
     truth = _import(project, admin, content)
+    # The data came before the answers, which are spread over the last minutes.
+    before = now() - PACE * (content.answers + 5)
+    project.items.filter(settled_at__isnull=False).update(settled_at=before)
     while thumbnails.make(100):
         pass
     _Session(project, truth, crew).play(content.answers)
@@ -179,7 +183,7 @@ class _Session:
             if not held:
                 raise Refused("The demonstration's queue is empty.")
             for assignment in held:
-                at = now() - timedelta(seconds=28 * (answers - given))
+                at = now() - PACE * (answers - given)
                 (verdict,) = actions.submit(member, [self._judge(member, assignment)], at)
                 if verdict.status != "stored":
                     raise Refused(verdict.message)
