@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 from django.template.loader import render_to_string
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from sampling import charts
@@ -80,9 +80,8 @@ def test_names_cannot_break_out_of_the_drawing():
 
 def test_nothing_in_a_drawing_offends_the_content_security_policy():
     chart = accuracy([Point(1, 0.5, 0.4, 0.6), Point(2, 0.6, 0.5, 0.7)])
-    attributes = {
-        name for element in ElementTree.fromstring(str(chart.svg)).iter() for name in element.keys()
-    }
+    root = ElementTree.fromstring(str(chart.svg))
+    attributes = {name for element in root.iter() for name in element.attrib}
     assert not [name for name in attributes if name == "style" or name.startswith("on")]
 
 
@@ -122,6 +121,7 @@ def test_ticks_are_round_numbers(low, high, expected):
 
 @given(low=numbers, span=st.floats(1e-3, 1e9))
 def test_ticks_lie_inside_and_are_few(low, span):
+    assume(span > abs(low) * 1e-6)
     found = charts.ticks(low, low + span)
     assert 1 <= len(found) <= 6
     assert all(low - span * 1e-6 <= tick <= low + span * (1 + 1e-6) for tick in found)
