@@ -23,7 +23,6 @@ from projects import actions, draws, files, guidelines, labelset, people, polici
 from projects.errors import Refused
 from projects.files import thumbnails
 from projects.models import Annotation, Assignment, Label, Membership, Policy, Project, Upload
-from sampling import rounds
 
 FOLDER = Path(settings.BASE_DIR) / "demo"
 SEED = 20_260_801
@@ -193,6 +192,8 @@ class _Session:
                 policies.change(self.project, None, AFTER_FIRST_MODEL)
 
     def _turn_loop(self) -> None:
+        from sampling import rounds  # scikit-learn takes a second to load, and the next start needs none of it
+
         while rounds.advance(self.project.pk):
             pass
 

@@ -29,6 +29,7 @@ HOST = "127.0.0.1"
 
 class Command(BaseCommand):
     help = "Run a live demonstration until Ctrl-C: made at the first start, reused at the next."
+    requires_system_checks = []  # they load every page, and with them scikit-learn: seconds of a start
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
