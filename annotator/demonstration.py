@@ -192,7 +192,8 @@ class _Session:
                 policies.change(self.project, None, AFTER_FIRST_MODEL)
 
     def _turn_loop(self) -> None:
-        from sampling import rounds  # scikit-learn takes a second to load, and the next start needs none of it
+        # The learner takes a second to load, and later starts do without it.
+        from sampling import rounds
 
         while rounds.advance(self.project.pk):
             pass
