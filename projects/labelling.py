@@ -26,7 +26,7 @@ class Progress:
     """How far a person and the project are. ``needed`` more answers start the next round."""
 
     mine: int
-    answered: int
+    labelled: int
     items: int
     since: int
     batch: int
@@ -48,7 +48,7 @@ class Progress:
 def progress(membership: Membership, policy: Policy) -> Progress:
     """Count what the page's bars show, at a cost that does not grow with the project."""
     project = membership.project
-    learning = project.round_mark > 0
+    learning = project.has_model
     since, batch = (
         (queries.answers_since_round(project), policy.batch_size)
         if learning
@@ -56,7 +56,7 @@ def progress(membership: Membership, policy: Policy) -> Progress:
     )
     return Progress(
         mine=membership.answered,
-        answered=queries.answered(project.pk),
+        labelled=queries.labelled(project.pk),
         items=project.item_count,
         since=min(since, batch),
         batch=batch,

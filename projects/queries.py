@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from django.core.cache import cache
 from django.db.models import Exists, OuterRef, QuerySet, Sum
 
-from projects.models import Annotation, Item, Label, Membership, Policy, Project
+from projects.models import Annotation, Item, Label, Policy, Project
 from projects.quality import consensus
 
 ACCURACY_SECONDS = 60
+COUNT_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,16 @@ def answered(project_id: int) -> int:
     """Answers in a project, added up over its people: as cheap at a million items as at ten."""
     total = Membership.objects.filter(project_id=project_id).aggregate(total=Sum("answered"))["total"]
     return total or 0
+
+
+def labelled(project_id: int) -> int:
+    """Items with a settled label; counted anew every few seconds at most."""
+    key = f"labelled:{project_id}"
+    found: int | None = cache.get(key)
+    if found is None:
+        found = Item.objects.filter(project_id=project_id, state=Item.State.SETTLED).count()
+        cache.set(key, found, COUNT_SECONDS)
+    return found
 
 
 def active_labels(project_id: int) -> list[Label]:

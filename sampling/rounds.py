@@ -234,7 +234,10 @@ def _publish(round_: Round, mine: QuerySet[Round], result: _Result) -> None:
             metrics=_metrics(result)["holdout"] or {},
         )
     queue.publish(round_.project, picks(outcome, result.items, round_.number), round_.number)
-    Project.objects.filter(pk=round_.project_id).update(round_mark=result.mark)
+    news: dict[str, Any] = {"round_mark": result.mark}
+    if outcome.trained is not None:
+        news["has_model"] = True
+    Project.objects.filter(pk=round_.project_id).update(**news)
 
 
 def _metrics(result: _Result) -> dict[str, Any]:

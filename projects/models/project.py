@@ -47,6 +47,8 @@ class Project(models.Model):
     featurizer = models.CharField(max_length=40, blank=True)
     # The newest annotation that the last round knew: what came after it counts towards the next.
     round_mark = models.BigIntegerField(default=0, editable=False)
+    # Whether a model picks by now; until then the first batch and the random order serve.
+    has_model = models.BooleanField(default=False, editable=False)
     item_count = models.PositiveIntegerField(default=0, editable=False)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)

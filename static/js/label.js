@@ -78,8 +78,8 @@ function showProgress(progress) {
   $("retrain-count").textContent = `${progress.since}/${progress.batch}`;
   $("retrain-words").textContent = progress.sentence;
   $("done").max = Math.max(progress.items, 1);
-  $("done").value = progress.answered;
-  $("answered").textContent = progress.answered;
+  $("done").value = progress.labelled;
+  $("labelled").textContent = progress.labelled;
   $("items").textContent = progress.items;
   $("mine").textContent = progress.mine;
 }
