@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.core.cache import cache
 from django.db.models import Exists, OuterRef, QuerySet, Sum
 
-from projects.models import Annotation, Item, Label, Policy, Project
+from projects.models import Annotation, Item, Label, Membership, Policy, Project
 from projects.quality import consensus
 
 ACCURACY_SECONDS = 60
