@@ -52,8 +52,8 @@ def covering(x: FloatArray, landmarks: Landmarks, cluster: IntArray, places: Int
     """At most ``size`` rows of x (n, d) that together cover most weight, best first.
 
     Each is the row that adds most to what is covered, as long as its cluster has places left: uncertainty
-    herding (Bae, Noh & Sutherland 2025) with a quota for each cluster. Gains only ever shrink, so only rows whose
-    old gain is the largest are looked at again (lazy greedy, Minoux 1978).
+    herding (Bae, Noh & Sutherland 2025) with a quota for each cluster. Gains only ever shrink, so a row is
+    looked at again only when its old gain is the largest (lazy greedy, Minoux 1978).
     """
     nearness, covered, left = landmarks.nearness(x), landmarks.covered, places.copy()
     gain = np.concatenate(
@@ -85,7 +85,7 @@ def _squared(a: FloatArray, b: FloatArray) -> FloatArray:
     out = a @ (-2 * b.T)
     out += np.einsum("ij,ij->i", a, a)[:, None]
     out += np.einsum("ij,ij->i", b, b)
-    return np.maximum(out, 0, out=out)
+    return np.asarray(np.maximum(out, 0, out=out))
 
 
 def _typical(squared: FloatArray) -> float:

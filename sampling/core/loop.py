@@ -77,7 +77,9 @@ class Turn:
     def strategy(self) -> Strategy:
         """That of the settings, or the first batch's while no model can tell labels apart."""
         chosen = STRATEGIES[self.settings.strategy]
-        if chosen.needs_model and (self.trained is None or self.trained.champion.known < 2):
+        # One label alone says nothing in single choice; in multi-label it is there or not.
+        least = 2 if self.settings.task == "single" else 1
+        if chosen.needs_model and (self.trained is None or self.trained.champion.known < least):
             return FIRST
         return chosen
 
@@ -149,6 +151,7 @@ def select(scores: Scores, pool: Pool, turn: Turn, rng: np.random.Generator) -> 
         pool_clusters=scores.cluster,
         centres=None if turn.strategy.centre_for_each else pool.centres,
         strategy=turn.strategy.name,
+        covers=turn.strategy.covers(pool),
     )
 
 

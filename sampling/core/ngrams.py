@@ -49,7 +49,8 @@ def _prefix(codes: NDArray[np.uint32]) -> tuple[Hashes, Hashes]:
     n = len(codes) + 1
     inverse = np.uint64(pow(int(_BASE), -1, 2**64))
     back = np.cumprod(np.full(n, inverse, np.uint64))
-    powers = np.cumprod(np.concatenate(([np.uint64(1)], np.full(n, _BASE, np.uint64))))
+    steps = np.concatenate(([np.uint64(1)], np.full(n, _BASE, np.uint64)))
+    powers: Hashes = np.cumprod(steps, dtype=np.uint64)
     scrambled = (codes.astype(np.uint64) + np.uint64(1)) * _MIX
     scrambled ^= scrambled >> np.uint64(29)
     return np.concatenate(([np.uint64(0)], np.cumsum(scrambled * back[: n - 1]))), powers

@@ -10,6 +10,7 @@ import numpy as np
 
 from .arrays import BoolArray, FloatArray, IntArray, chunks
 from .clusters import cluster_count, interleaved, nearest, quotas, turns
+from .coverage import CANDIDATES, LANDMARKS, Landmarks, covering
 from .scores import Pool, Rows, Score, entropy, least_confidence, margin, typicality, uniform
 
 __all__ = ["FIRST", "STRATEGIES", "Batch", "Pool", "Rows", "Scores", "Strategy"]
@@ -56,6 +57,7 @@ class Batch:
     pool_clusters: IntArray  # (n,)
     centres: FloatArray | None  # (c, d), None for a strategy without clusters to keep
     strategy: str  # the one that ran: "first-batch" while there is no model to listen to
+    covers: bool = False  # picked to cover uncertain regions, not for the highest scores
 
 
 @dataclass(frozen=True)
@@ -69,16 +71,18 @@ class Strategy:
     spread: bool = False
     # As many clusters as picks, instead of 20 to 50 that are kept.
     centre_for_each: bool = False
+    # Until so many rows are labelled, cover the uncertain regions instead of taking the highest scores.
+    cover_until: int = 0
 
     def clusters_for(self, n: int, size: int) -> int:
         """How many clusters a pool of ``n`` rows is cut into for a batch of ``size``; 0 for none."""
         if not self.spread:
             return 0
-        return min(n, size) if self.centre_for_each else cluster_count(n)
+        return min(n, max(size, 1)) if self.centre_for_each else cluster_count(n)
 
     def scores(self, pool: Pool, rng: np.random.Generator) -> Scores:
         """Score each row of a pool or shard. Raises ValueError on a score that is not finite."""
-        score = self.score(pool, rng)
+        score = self.score(pool, rng) if len(pool) else np.zeros(0, np.float32)
         if score.shape != (len(pool),) or not np.isfinite(score).all():
             raise ValueError(f"{self.name} must give {len(pool)} finite scores, not shape {score.shape}")
         cluster = np.zeros(len(pool), np.int64)
@@ -94,7 +98,13 @@ class Strategy:
             raise ValueError(f"scores has {len(scores.score)} rows, but the pool has {len(pool)}")
         if not self.spread or not len(pool):
             return scores.order()[:size]
+        if self.covers(pool):
+            return _covering(scores, pool, min(size, len(pool)), rng)
         return _spread(scores, pool, min(size, len(pool)), rng)
+
+    def covers(self, pool: Pool) -> bool:
+        """Whether so little is labelled that regions count more than scores."""
+        return (0 if pool.labelled is None else len(pool.labelled)) < self.cover_until
 
     def __call__(self, pool: Pool, size: int, rng: np.random.Generator) -> IntArray:
         """Score and pick in one go, for a pool that fits in memory."""
@@ -117,6 +127,19 @@ def _spread(scores: Scores, pool: Pool, size: int, rng: np.random.Generator) -> 
             break
     rows = _placed(candidates, fresh, scores.cluster, places)[:size]
     return rows[interleaved(scores.cluster[rows], scores.score[rows])]
+
+
+def _covering(scores: Scores, pool: Pool, size: int, rng: np.random.Generator) -> IntArray:
+    """The rows that cover most of what is uncertain, each cluster giving its share, rounded up, at most."""
+    some = np.sort(rng.permutation(len(pool))[:CANDIDATES])
+    marks = np.sort(rng.permutation(len(pool))[:LANDMARKS])
+    landmarks = Landmarks.of(pool.features[marks], scores.score[marks], pool.labelled)
+    places = -(-np.bincount(scores.cluster) * size // len(pool))
+    rows = some[covering(pool.features[some], landmarks, scores.cluster[some], places, size)]
+    # Candidates may run out of rows in a cluster that has places left: then the best of the others.
+    order = scores.order()
+    rows = np.concatenate([rows, order[~np.isin(order, rows)][: size - len(rows)]])
+    return rows[interleaved(scores.cluster[rows], -np.arange(size, dtype=np.float32))]
 
 
 def _placed(candidates: IntArray, fresh: BoolArray, cluster: IntArray, places: IntArray) -> IntArray:
@@ -148,7 +171,7 @@ FIRST: Final = Strategy("first-batch", typicality, needs_model=False, spread=Tru
 STRATEGIES: Final[dict[str, Strategy]] = {
     strategy.name: strategy
     for strategy in (
-        Strategy("default", margin, spread=True),
+        Strategy("default", margin, spread=True, cover_until=200),
         Strategy("random", uniform, needs_model=False),
         Strategy("margin", margin),
         Strategy("least-confidence", least_confidence),

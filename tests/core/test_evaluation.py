@@ -17,10 +17,12 @@ def one_hot(positions, k):
 
 def test_figures_of_four_rows_by_hand():
     found = evaluate(one_hot([0, 0, 1, 2], 4), one_hot([0, 1, 1, 1], 4), "single")
-    assert (found.n, found.correct, found.accuracy) == (4, 2, 0.5)
+    assert (found.n, found.correct) == (4, 2)
+    assert found.accuracy == 0.5
     first, second, third, fourth = found.labels
     assert (first.support, first.precision, first.recall) == (1, 0.5, 1.0)
-    assert (second.support, second.precision, second.recall) == (3, 1.0, pytest.approx(1 / 3))
+    assert (second.support, second.precision) == (3, 1.0)
+    assert second.recall == pytest.approx(1 / 3)
     assert (third.support, third.precision, third.recall, third.f1) == (0, 0.0, None, 0.0)
     assert (fourth.support, fourth.precision, fourth.recall, fourth.f1) == (0, None, None, None)
     assert found.macro_f1 == pytest.approx((2 / 3 + 0.5 + 0) / 3)
@@ -34,7 +36,7 @@ def test_the_interval_is_the_one_in_the_books():
 @given(n=st.integers(1, 500), data=st.data())
 def test_the_interval_holds_the_share_and_stays_within_0_and_1(n, data):
     correct = data.draw(st.integers(0, n))
-    low, high = wilson(correct, n)
+    low, high = wilson(correct, n) or (1, 0)
     assert 0 <= low <= correct / n <= high <= 1
 
 

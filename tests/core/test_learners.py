@@ -96,7 +96,7 @@ def test_any_training_set_gives_probabilities_that_survive_a_file(rows, k, task,
     if task == "single":
         assert proba.sum(axis=1) == pytest.approx(1, abs=1e-5)
     file = io.BytesIO()
-    np.savez(file, **model.state())
+    np.savez(file, allow_pickle=False, **model.state())
     file.seek(0)
     with np.load(file, allow_pickle=False) as state:
         assert (model_from_state(dict(state)).proba(x) == proba).all()
