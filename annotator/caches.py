@@ -78,6 +78,6 @@ class PatientRedisCache(RedisCache):
         ask = super().delete_many
         self._asked(None, lambda: ask(keys, version))
 
-    def clear(self) -> bool:
+    def clear(self) -> None:
         ask = super().clear
-        return bool(self._asked(False, ask))
+        self._asked(None, ask)

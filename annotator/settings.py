@@ -7,7 +7,6 @@ from typing import Any
 
 import dj_database_url
 from csp.constants import NONE, SELF
-from kombu import Exchange, Queue
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -165,8 +164,6 @@ else:
         "control_folder": str(BROKER_DIR / "control"),
         "store_processed": False,
     }
-# The nameless exchange needs no binding in the broker: a Redis that was flushed is used again at once.
-CELERY_TASK_QUEUES = [Queue("celery", Exchange(""), routing_key="celery")]
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Max, QuerySet, Sum
+from django.db.models import Max, QuerySet
 from django.utils.timezone import now
 
 from projects.models import Item, Project, Upload
@@ -20,15 +20,15 @@ from sampling import claims, shards
 from sampling.contents import contents_of
 from sampling.core.arrays import State
 from sampling.core.featurizers import FEATURIZERS, Featurizer, default_for
+from sampling.generations import newest_item
 from sampling.models import FeatureSet, FeatureShard
 
 # A claim counts twice: once when the work is handed out, once when it begins.
 FIRST_TRY = 2
 # One shard is the work of one task: some seconds.
 SHARD_ROWS = 2_048
-# A fit reads at most so many items; and a first generation serves as soon as so many items have features.
+# A fit reads at most so many items.
 FIT_ITEMS = 20_000
-ENOUGH_ROWS = 16_384
 # State of at most so many bytes is a version number: nothing was fitted, and nothing need be fitted again.
 _NOTHING = 64
 
@@ -41,31 +41,6 @@ class Offer(NamedTuple):
     kind: Literal["fit", "shard"]
     pk: int
     attempt: int
-
-
-# --- reading -----------------------------------------------------------------------------------------------
-
-
-def usable(project: Project) -> FeatureSet | None:
-    """The generation that serves now: the newest finished one, or the first once enough of it is there."""
-    sets = FeatureSet.objects.filter(project=project)
-    if ready := sets.filter(state=FeatureSet.State.READY).order_by("-generation").first():
-        return ready
-    building = sets.filter(state=FeatureSet.State.BUILDING).order_by("-generation").first()
-    if building is None:
-        return None
-    done = ready_rows(building)
-    return building if done and done >= min(_newest(project), ENOUGH_ROWS) else None
-
-
-def ready_rows(feature_set: FeatureSet) -> int:
-    """Items of this generation that have features."""
-    return feature_set.shards.aggregate(rows=Sum("rows"))["rows"] or 0
-
-
-def ready_shards(feature_set: FeatureSet) -> list[FeatureShard]:
-    """Shards that are computed, in order of their items."""
-    return list(feature_set.shards.exclude(path="").order_by("first"))
 
 
 def table(ready: Sequence[FeatureShard]) -> shards.Table:
@@ -83,7 +58,7 @@ def wanted(project: Project) -> str:
 
 def offers(project: Project, at: datetime) -> list[Offer]:
     """Claim the next pieces of work, as many as may run side by side; none when all is done."""
-    newest = _newest(project)
+    newest = newest_item(project)
     if not newest:
         return []
     feature_set = _current(project, newest)
@@ -107,10 +82,6 @@ def advance(project: Project, at: datetime) -> bool:
     for offer in found:
         perform(offer)
     return bool(found)
-
-
-def _newest(project: Project) -> int:
-    return project.items.aggregate(newest=Max("number"))["newest"] or 0
 
 
 def _importing(project: Project, at: datetime) -> bool:
@@ -211,7 +182,7 @@ def _fit(offer: Offer) -> int | None:
         return waiting.filter(attempt=feature_set.attempt)
 
     with claims.Heartbeat(mine, "claimed_at"), _failures(feature_set, mine(), feature_set.attempt):
-        items = _newest(feature_set.project)
+        items = newest_item(feature_set.project)
         # The project's random order: the same sample whoever draws it.
         sample = Item.objects.filter(project=feature_set.project).order_by("shuffle")[:FIT_ITEMS]
         rng = np.random.default_rng([feature_set.project.seed, feature_set.generation])

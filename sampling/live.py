@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 
 from projects import labelling, queries
 from projects.models import Annotation, Dispute, Membership, Project
-from sampling import claims, features, rounds
+from sampling import claims, due, generations
 from sampling.models import FeatureSet, Round
 
 # What a round does, in order.
@@ -102,7 +102,7 @@ def _said(seen: _Look) -> Live:
         return Live(_("No items yet"), _("An admin can add a file under Settings, Data."))
     if seen.open_round is not None:
         return _round(seen, seen.open_round)
-    if features.usable(project) is None:
+    if generations.usable(project) is None:
         return _features(seen)
     return _collecting(seen)
 
@@ -129,7 +129,7 @@ def _features(seen: _Look) -> Live:
     if feature_set.error:
         detail = _("It is tried again by itself. Labelling goes on meanwhile, in random order.")
         return Live(_("Reading the items failed"), detail, "bad", error=feature_set.error)
-    done = features.ready_rows(feature_set)
+    done = generations.ready_rows(feature_set)
     last = feature_set.shards.aggregate(last=Max("claimed_at"))["last"]
     sign = max(time for time in (last, feature_set.claimed_at, feature_set.created_at) if time)
     if sign < claims.stale_before(seen.at):
@@ -141,7 +141,7 @@ def _features(seen: _Look) -> Live:
 def _collecting(seen: _Look) -> Live:
     project = seen.project
     policy = project.policy
-    if rounds.is_due(project):
+    if due.is_due(project):
         # The worker itself opens rounds: one that is due and not there means that nobody looks.
         return _due(seen, _("The next round is due"), _due_since(project, policy.batch_size))
     shown = labelling.progress(seen.membership, policy)

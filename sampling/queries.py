@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django.db.models import (
     Case,
@@ -14,6 +15,7 @@ from django.db.models import (
     Max,
     OuterRef,
     Q,
+    QuerySet,
     Subquery,
     Value,
     When,
@@ -23,8 +25,8 @@ from django.db.models.functions import Coalesce
 from projects.models import Annotation, Policy, Project
 from sampling import claims
 from sampling.core.featurizers import default_for
+from sampling.due import FEATURED, free
 from sampling.models import FeatureSet, FeatureShard, ModelVersion, Round
-from sampling.rounds import FEATURED, free
 
 
 def waiting(at: datetime) -> list[int]:
@@ -56,7 +58,7 @@ def _round_due() -> Q:
     return ~Exists(rounds.exclude(state=Round.State.DONE)) & (first | enough)
 
 
-def _new_answers() -> Annotation:
+def _new_answers() -> QuerySet[Annotation, Any]:
     """Answers that the last round did not know, counted; a few more where somebody took one back."""
     new = Annotation.objects.filter(
         project=OuterRef("pk"), pk__gt=OuterRef("round_mark"), kind__in=Annotation.COUNTED

@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import numpy as np
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F, Max, Q, QuerySet
+from django.db.models import Max, QuerySet
 from django.utils.timezone import now
 from threadpoolctl import threadpool_limits
 
-from projects import queries, queue
-from projects.models import Label, Policy, Project, QueueEntry
-from sampling import claims, features, shards, snapshots
-from sampling.core.arrays import FloatArray, IntArray
-from sampling.core.loop import Settings
+from projects import queue
+from projects.models import Project
+from sampling import claims, features, generations, shards, snapshots
+from sampling.core.arrays import IntArray, State
+from sampling.due import FEATURED, free, is_due, two_labels_known
 from sampling.models import FeatureShard, ModelVersion, Round
 from sampling.picks import picks
+from sampling.reading import known_to
 from sampling.snapshots import Outcome, Snapshot
 
 log = logging.getLogger(__name__)
 
-# A model is worth training as soon as two labels have so many examples each.
-EXAMPLES = 5
 # A round whose worker died so often rests like one that failed.
 DEATHS = 3
 # Files of scores kept a project: only the newest is ever read.
@@ -47,10 +44,6 @@ def advance(project_id: int) -> bool:
     return turn(project, at) or features.advance(project, at)
 
 
-# A project that is being set up gets its features already; one that is active gets rounds.
-FEATURED = (Project.State.DRAFT, Project.State.ACTIVE)
-
-
 def turn(project: Project, at: datetime) -> bool:
     """Run the round that is due, if one is and nobody else has it; return whether one was run."""
     if project.state != Project.State.ACTIVE:
@@ -63,35 +56,7 @@ def turn(project: Project, at: datetime) -> bool:
     return True
 
 
-# --- when --------------------------------------------------------------------------------------------------
-
-
-def is_due(project: Project) -> bool:
-    """Whether enough has been said since the last round for another one to pay."""
-    if features.usable(project) is None:
-        return False
-    batch = project.policy.batch_size
-    new = queries.answers_since_round(project)
-    if not project.model_versions.exists():
-        # The very first batch needs no answer; then wait for the first model, or for a batch without one.
-        return not project.rounds.exists() or new >= batch or two_labels_known(project)
-    return new >= batch or (2 * new >= batch and _runs_low(project, batch))
-
-
-def two_labels_known(project: Project) -> bool:
-    """Whether two labels have examples enough to learn from."""
-    seen: Counter[int] = Counter()
-    for known in queries.training(project):
-        seen.update(known.positions)
-        if sum(count >= EXAMPLES for count in seen.values()) >= 2:
-            return True
-    return False
-
-
-def _runs_low(project: Project, batch: int) -> bool:
-    """Whether annotators are about to finish what the last round picked."""
-    left = QueueEntry.objects.filter(project=project, state=QueueEntry.State.LIVE, free__gt=0)
-    return left.exclude(stream=QueueEntry.Stream.RESERVE).count() < max(1, batch // 5)
+# --- who ---------------------------------------------------------------------------------------------------
 
 
 def _open_due(project: Project) -> None:
@@ -105,18 +70,6 @@ def _open_due(project: Project) -> None:
             Round.objects.create(project=project, number=number)
     except IntegrityError:
         log.info("Round %s of project %s was opened by another worker.", number, project.pk)
-
-
-# --- who ---------------------------------------------------------------------------------------------------
-
-
-def free(at: datetime) -> Q:
-    """Rounds that somebody should run now: due, or left by a dead worker, or failed a while ago."""
-    waiting = Q(state=Round.State.QUEUED)
-    dead = Q(state=Round.State.RUNNING, heartbeat_at__lt=claims.stale_before(at))
-    # A failed round keeps the moment of its next try in heartbeat_at.
-    rested = Q(state=Round.State.FAILED, heartbeat_at__lt=at)
-    return waiting | dead | rested
 
 
 def _claimed(project: Project, at: datetime) -> Round | None:
@@ -168,7 +121,7 @@ def _run(round_: Round) -> None:
 
 def _work(round_: Round, mine: Callable[[], QuerySet[Round]], step: Callable[[str], None]) -> None:
     project = Project.objects.get(pk=round_.project_id)
-    feature_set = features.usable(project)
+    feature_set = generations.usable(project)
     if feature_set is None:
         raise RuntimeError("The features of this project are gone; they are computed again.")
     step("read")
@@ -176,9 +129,9 @@ def _work(round_: Round, mine: Callable[[], QuerySet[Round]], step: Callable[[st
     mark = project.annotations.aggregate(newest=Max("pk"))["newest"] or 0
     round_.policy = policy if (policy := project.policy).pk else None
     round_.feature_set = feature_set
-    ready = features.ready_shards(feature_set)
+    ready = generations.ready_shards(feature_set)
     table = features.table(ready)
-    known = _known(round_, policy, table, [shard.pk for shard in ready])
+    known = known_to(round_, policy, table, [shard.pk for shard in ready])
     outcome = snapshots.compute(known, table, step)
     step("publish")
     result = _Result(known, table.items, outcome, mark, _save(round_, known, table, outcome))
@@ -279,70 +232,13 @@ def table_of(known: Snapshot) -> shards.Table:
     return features.table([by_id[pk] for pk in ids])
 
 
-def _known(round_: Round, policy: Policy, table: shards.Table, shard_ids: list[int]) -> Snapshot:
-    """Read all that the round may know, once."""
-    project = round_.project
-    labels = (Label.objects.filter(project=project).aggregate(last=Max("position"))["last"] or 0) + 1
-    held = set(project.items.filter(holdout=True).values_list("pk", flat=True))
-    training = [known for known in queries.training(project) if known.item_id not in held]
-    rows, targets = _labelled(training, table, labels)
-    holdout, truth = _labelled(list(queries.evaluation(project)), table, labels)
-    kept = _kept(project)
-    pool = np.array(
-        queries.pool(project).exclude(pk__in=kept.values("item_id")).values_list("pk", flat=True), np.int64
-    )
-    kept_ids = np.array(kept.filter(item__holdout=False).values_list("item_id", flat=True), np.int64)
-    return Snapshot(
-        settings=Settings(
-            strategy=policy.strategy,
-            learner=policy.learner,
-            task="multi" if project.task == Project.Task.MULTI else "single",
-            committee_size=policy.committee_size,
-        ),
-        size=policy.batch_size,
-        seed=(project.seed, round_.number),
-        shards=np.array(shard_ids, np.int64),
-        pool=_present(table.rows_of(pool)),
-        training=rows,
-        targets=targets,
-        holdout=holdout,
-        truth=truth,
-        waiting=_present(table.rows_of(kept_ids)),
-        centres=_centres(round_),
-        model=two_labels_known(project),
-    )
-
-
-def _kept(project: Project) -> QuerySet[QueueEntry]:
-    """Live entries that stay in the queue when a round publishes: somebody holds them, answered, or asked."""
-    live = QueueEntry.objects.filter(project=project, state=QueueEntry.State.LIVE)
-    return live.filter(Q(free__lt=F("places")) | Q(stream=QueueEntry.Stream.AGAIN))
-
-
-def _labelled(known: list[queries.Known], table: shards.Table, labels: int) -> tuple[IntArray, FloatArray]:
-    rows = table.rows_of(np.array([one.item_id for one in known], np.int64))
-    targets = snapshots.targets([one.positions for one in known], labels)
-    return rows[rows >= 0], targets[rows >= 0]
-
-
-def _present(rows: IntArray) -> IntArray:
-    return np.sort(rows[rows >= 0])
-
-
-def _centres(round_: Round) -> FloatArray | None:
-    """The clusters of the round before, as long as the features mean the same."""
-    before = round_.project.rounds.filter(state=Round.State.DONE, feature_set=round_.feature_set)
-    last = before.exclude(scores="").order_by("-number").first()
-    return shards.load(last.scores).get("centres") if last else None
-
-
 def _save(round_: Round, known: Snapshot, table: shards.Table, outcome: Outcome) -> dict[str, str]:
     """Write the round's files; nobody reads them until the row names them."""
     name = f"{round_.project_id}/{round_.number}-{round_.attempt}.npz"
     picked, reserve = table.items[outcome.rows], table.items[outcome.reserve]
     files = {"snapshot": snapshots.save(f"rounds/{name}", known, picked, reserve)}
     if outcome.batch is not None:
-        scores = {"items": table.items[known.pool], "score": outcome.batch.pool_scores}
+        scores: State = {"items": table.items[known.pool], "score": outcome.batch.pool_scores}
         if outcome.batch.centres is not None:
             scores["centres"] = outcome.batch.centres
         files["scores"] = shards.save(f"scores/{name}", scores)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from celery import shared_task
 from django.utils.timezone import now
 
@@ -9,13 +11,14 @@ from projects import queue
 from projects import tasks as files
 from projects.models import Project
 from sampling import bell, features, queries, rounds
+from sampling.due import FEATURED
 
 
 @shared_task
 def advance(project_id: int) -> None:
     """Run the round that is due, or hand out the features that are missing."""
     at = now()
-    project = Project.objects.filter(pk=project_id, state__in=rounds.FEATURED).first()
+    project = Project.objects.filter(pk=project_id, state__in=FEATURED).first()
     if project is None:
         return
     if rounds.turn(project, at):
@@ -26,7 +29,7 @@ def advance(project_id: int) -> None:
 
 
 @shared_task
-def featurize(kind: str, pk: int, attempt: int) -> None:
+def featurize(kind: Literal["fit", "shard"], pk: int, attempt: int) -> None:
     """Do one piece of feature work, if nobody else has done it, and look what comes next."""
     project_id = features.perform(features.Offer(kind, pk, attempt))
     if project_id is not None:

@@ -38,7 +38,8 @@ def label(project: Project, count: int, **only: Any) -> None:
     person = make_member(project)
     for _ in range(count):
         if only:
-            item = project.items.filter(state="open", **only).order_by("shuffle")[0]
+            mine = project.items.filter(state="open", **only).exclude(assignments__state="leased")
+            item = mine.order_by("shuffle")[0]
         else:
             item = queue.lease(person, 1)[0].item
         answer(person, item, right(item))

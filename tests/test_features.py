@@ -13,7 +13,7 @@ from django.utils.timezone import now
 from PIL import Image
 
 from projects.models import Project, Upload
-from sampling import contents, features, queries, shards
+from sampling import contents, features, generations, queries, shards
 from sampling.core.featurizers import FEATURIZERS
 from sampling.models import FeatureSet, FeatureShard
 from tests.factories import make_items, make_project
@@ -36,7 +36,8 @@ def finish(project: Project) -> int:
 
 
 def item_ids(feature_set: FeatureSet) -> list[int]:
-    return features.table(features.ready_shards(feature_set)).items.tolist()
+    ids: list[int] = features.table(generations.ready_shards(feature_set)).items.tolist()
+    return ids
 
 
 @pytest.fixture(autouse=True)
@@ -48,10 +49,10 @@ def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_item_gets_features_once_in_shards_of_limited_size():
     project = make_project(items=texts(10), featurizer="lsa")
     assert finish(project) == 1 + 3
-    feature_set = features.usable(project)
+    feature_set = generations.usable(project)
     assert feature_set is not None
     assert feature_set.state == FeatureSet.State.READY
-    assert [shard.rows for shard in features.ready_shards(feature_set)] == [4, 4, 2]
+    assert [shard.rows for shard in generations.ready_shards(feature_set)] == [4, 4, 2]
     assert item_ids(feature_set) == list(project.items.order_by("number").values_list("pk", flat=True))
     assert queries.waiting(now()) == [project.pk]  # for its first batch
     assert finish(project) == 0
@@ -65,7 +66,7 @@ def test_new_items_get_new_shards_and_the_old_ones_stay():
     make_items(project, texts(3))
     assert project.pk in queries.waiting(now())
     finish(project)
-    feature_set = features.usable(project)
+    feature_set = generations.usable(project)
     assert feature_set is not None
     assert feature_set.generation == 1
     assert len(item_ids(feature_set)) == 13
@@ -79,11 +80,11 @@ def test_a_pool_that_grew_by_a_half_gets_a_new_generation_while_the_old_one_serv
     make_items(project, texts(5))
     serving = []
     while features.advance(project, now()):
-        feature_set = features.usable(project)
+        feature_set = generations.usable(project)
         assert feature_set is not None
         serving.append(feature_set.generation)
     assert serving == [1, 1, 1, 1, 1]
-    new = features.usable(project)
+    new = generations.usable(project)
     assert new is not None
     assert (new.generation, new.fitted_items) == (2, 15)
     assert project.feature_sets.get(generation=1).state == FeatureSet.State.RETIRED
@@ -97,7 +98,7 @@ def test_another_featurizer_replaces_the_one_in_use_when_it_is_whole():
     project.save()
     assert queries.waiting(now()) == [project.pk]
     finish(project)
-    feature_set = features.usable(project)
+    feature_set = generations.usable(project)
     assert feature_set is not None
     assert (feature_set.generation, feature_set.featurizer) == (2, "lsa-wordllama")
 
@@ -110,7 +111,7 @@ def test_a_featurizer_that_learns_nothing_is_never_fitted_again():
     make_items(project, 40)
     finish(project)
     assert project.feature_sets.get().fitted == ""
-    assert features.ready_rows(project.feature_sets.get()) == 44
+    assert generations.ready_rows(project.feature_sets.get()) == 44
 
 
 @pytest.mark.django_db
@@ -126,11 +127,11 @@ def test_nothing_is_fitted_while_a_file_comes_in():
 
 @pytest.mark.django_db
 def test_a_large_first_generation_serves_before_it_is_whole(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(features, "ENOUGH_ROWS", 8)
+    monkeypatch.setattr(generations, "ENOUGH_ROWS", 8)
     project = make_project(items=texts(20), featurizer="lsa")
     served = []
     while features.advance(project, now()):
-        served.append(features.usable(project) is not None)
+        served.append(generations.usable(project) is not None)
     assert served == [False, False, True, True, True, True]
 
 
@@ -156,12 +157,12 @@ def test_a_failure_is_kept_for_leads_and_holds_up_no_other_shard(monkeypatch: py
     assert finish(project) == 2
     feature_set = project.feature_sets.get()
     assert feature_set.error == "OSError: No space left on device"
-    assert features.ready_rows(feature_set) == 4
+    assert generations.ready_rows(feature_set) == 4
     assert queries.waiting(now()) == [project.pk]  # four rows could serve a first batch
     monkeypatch.undo()
     monkeypatch.setattr(features, "SHARD_ROWS", 4)
     assert features.advance(project, now() + timedelta(minutes=2))
-    assert features.ready_rows(feature_set) == 8
+    assert generations.ready_rows(feature_set) == 8
 
 
 @pytest.mark.django_db
@@ -198,7 +199,7 @@ def test_many_workers_share_the_shards(settings):
     features.advance(project, now())
     in_threads(4, lambda: finish(project))
     finish(project)
-    feature_set = features.usable(project)
+    feature_set = generations.usable(project)
     assert feature_set is not None
     assert len(item_ids(feature_set)) == len(set(item_ids(feature_set))) == 23
 

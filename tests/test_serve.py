@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +61,12 @@ def answers(address: str) -> bool:
 
 def running(process: psutil.Popen, word: str) -> list[psutil.Process]:
     """Direct children of the command that live and whose command line holds a word."""
-    alive = [child for child in process.children() if child.status() != psutil.STATUS_ZOMBIE]
-    return [child for child in alive if word in child.cmdline()]
+    found = []
+    for child in process.children():
+        with suppress(psutil.Error):  # It may die while we look.
+            if word in child.cmdline():
+                found.append(child)
+    return found
 
 
 def test_what_dies_is_started_again_and_sigterm_ends_everything(tmp_path: Path):
@@ -73,7 +77,7 @@ def test_what_dies_is_started_again_and_sigterm_ends_everything(tmp_path: Path):
         web.kill()
         wait_for(lambda: running(process, "granian") not in ([], [web]) and answers(address))
         assert psutil.wait_procs(orphans, timeout=20)[1] == []
-        wait_for(lambda: len(running(process, "celery")[0].children()) >= 2)
+        wait_for(lambda: [worker for worker in running(process, "celery") if len(worker.children()) >= 2])
         family = process.children(recursive=True)
         assert len(family) >= 5
         process.send_signal(signal.SIGTERM)
