@@ -11,9 +11,9 @@ const form = $("answer");
 const finder = $("find") ? new Finder($("find"), form.querySelectorAll(".choice")) : null;
 const singleKeys = document.body.dataset.singleKeys !== "off";
 const IDLE = 60_000;
+const AWAY = 300_000; // from here on, leases are left to others
 
 let queue = desk.items; // the first is on the stage
-let held = new Set(); // what the server says that we hold
 const past = []; // what was answered in this tab, newest last: { item, record }
 const names = new Map([...form.querySelectorAll(".choice")].map((node) => [Number(node.dataset.label), node]));
 
@@ -50,11 +50,13 @@ function judged(verdict, record) {
   announce(verdict.message);
 }
 
-// Items that came: new ones behind what is here. What was answered here and is still on its way stays away.
+// Items that came: new ones behind what is here. What was answered here and is still on its way stays away,
+// and what went to somebody else meanwhile is not shown any more; only the one on the stage stays.
 function refill(answer) {
   const waiting = new Set(outbox.records.map((record) => record.item));
+  const held = new Set(answer.held);
+  queue = queue.filter((item, at) => at === 0 || held.has(item.id) || waiting.has(item.id));
   const here = new Set(queue.map((item) => item.id));
-  held = new Set(answer.held);
   const fresh = answer.items.filter((item) => !here.has(item.id) && !waiting.has(item.id));
   queue.push(...fresh);
   fresh.forEach(decode);
@@ -92,6 +94,7 @@ let since = performance.now();
 function tick() {
   const now = performance.now();
   if (!document.hidden) active += Math.min(now - since, IDLE);
+  if (now - since > AWAY) outbox.flush(); // Back after a while: the leases may have ended.
   since = now;
 }
 for (const sign of ["keydown", "pointerdown", "pointermove", "visibilitychange"]) document.addEventListener(sign, tick, { passive: true });
@@ -115,11 +118,12 @@ function show() {
 }
 
 function nothing(told) {
+  const news = !$("stage").hidden;
   $("stage").hidden = true;
   $("nothing").hidden = false;
   $("nothing-head").textContent = told?.[0] ?? words.waiting;
   $("nothing-words").textContent = told?.[1] ?? "";
-  $("nothing").focus({ preventScroll: true });
+  if (news) $("nothing").focus({ preventScroll: true });
 }
 
 // Keep the record first, then show the next item, then send.
@@ -326,5 +330,5 @@ if (queue.length) $("item").focus({ preventScroll: true });
 if (unsent.size) outbox.flush();
 // Leases live on while somebody looks; news of the loop and items for idle hands come by the same way.
 setInterval(() => {
-  if (!document.hidden) outbox.flush();
+  if (!document.hidden && (!queue.length || performance.now() - since < AWAY)) outbox.flush();
 }, 5000);
