@@ -51,7 +51,9 @@ def publish(batch: Batch, staged: Iterable[list[Any]], outcome: dict[str, Any]) 
     try:
         with transaction.atomic():
             claims.finish(batch.upload, Upload.State.DONE, heartbeat_at=timezone.now(), message="", **outcome)
-            count = _insert(_items(batch, staged))
+            # Asked before the copy begins: a connection that copies answers nothing else.
+            ids = _label_ids(batch)
+            count = _insert(_items(batch, staged, ids))
             after = batch.before + count
             if not Project.objects.filter(pk=batch.project.pk, item_count=batch.before).update(
                 item_count=after
@@ -79,10 +81,9 @@ def _record(batch: Batch, count: int) -> None:
         transaction.on_commit(partial(signals.items_changed.send, sender=Project, project_id=project.pk))
 
 
-def _items(batch: Batch, staged: Iterable[list[Any]]) -> Iterator[tuple[Any, ...]]:
+def _items(batch: Batch, staged: Iterable[list[Any]], ids: dict[str, int]) -> Iterator[tuple[Any, ...]]:
     """Yield the values of ``_COLUMNS`` for every staged row."""
     known = str(batch.upload.columns.get("known", ""))
-    ids = _label_ids(batch) if known else {}
     at = connection.ops.adapt_datetimefield_value(timezone.now())
     for number, (*values, labels) in enumerate(staged, batch.before + 1):
         settled = _OPEN
@@ -104,8 +105,10 @@ def _settled(known: str, labels: list[int], holdout: bool, at: Any) -> tuple[Any
 
 
 def _label_ids(batch: Batch) -> dict[str, int]:
-    """Return the ids of labels by name, after making those that the person allowed."""
+    """Return the ids of labels that are used, by name, after making those that the person allowed."""
     project, wanted = batch.project, batch.labels
+    if not batch.upload.columns.get("known"):
+        return {}
     if batch.upload.columns.get("new_labels"):
         labelset.add(project, batch.upload.created_by, [labelset.Draft(name) for name in wanted])
     by_name = {name.casefold(): pk for name, pk in project.labels.values_list("name", "pk")}
