@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal, Protocol, cast
+from typing import Final, Literal, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize, minimize_scalar
-from scipy.special import expit, logsumexp
+from scipy.special import expit
 
 from .arrays import BoolArray, FloatArray, State, matrix
 
@@ -119,7 +119,7 @@ class Logistic:
     def fit(self, x: FloatArray, targets: FloatArray, task: Task, rng: np.random.Generator) -> LinearModel:
         x, targets = _checked(x, targets, task)
         model = _fit(x, targets, task, self.strength)
-        if self.folds < 2 or len(x) < 10 * self.folds:
+        if self.folds < 2 or len(x) < 10 * self.folds or model.known < 2:
             return model
         return replace(model, temperature=self._temperature(x, targets, task, rng))
 
@@ -133,12 +133,13 @@ class Logistic:
             known = np.flatnonzero(targets[fold == i][:, ~model.seen].sum(axis=1) == 0)
             logits.append(model.logits(x[fold == i][known]))
             truth.append(targets[fold == i][known])
-        evidence, wanted = np.concatenate(logits).astype(np.float64), np.concatenate(truth)
+        # Minus infinity, of labels that a fold has not seen, cannot be multiplied by 0.
+        evidence, wanted = np.maximum(np.concatenate(logits), -1e30), np.concatenate(truth)
         if not len(wanted):
             return 1.0
 
         def loss(log_temperature: float) -> float:
-            return _loss(evidence / np.exp(log_temperature), wanted, task)[0]
+            return _loss(evidence / np.float32(np.exp(log_temperature)), wanted, task)[0]
 
         limit = float(np.log(5))
         return float(np.exp(minimize_scalar(loss, bounds=(-limit, limit), method="bounded").x))
@@ -162,45 +163,54 @@ def _checked(x: FloatArray, targets: FloatArray, task: Task) -> tuple[FloatArray
     return x, targets
 
 
-def _loss(logits: NDArray[Any], targets: FloatArray, task: Task) -> tuple[float, NDArray[Any]]:
-    """Mean cross-entropy of a row and its gradient by the logits; columns of minus infinity are left out."""
-    if task == "single":
-        total = logsumexp(logits, axis=1, keepdims=True)
-        proba = np.exp(logits - total)
-        used = np.where(targets > 0, logits, 0)
-        return float((total.sum() - (targets * used).sum()) / len(logits)), (proba - targets) / len(logits)
-    finite = np.where(np.isfinite(logits), logits, 0)
-    cost = np.where(np.isfinite(logits), np.logaddexp(0, finite) - targets * finite, 0)
-    return float(cost.sum() / len(logits)), (expit(logits) - targets) / len(logits)
+def _loss(logits: FloatArray, targets: FloatArray, task: Task) -> tuple[float, FloatArray]:
+    """Cross-entropy in all and its gradient by the logits (m, k)."""
+    fit = float(np.einsum("ij,ij->", targets, logits, dtype=np.float64))
+    if task == "multi":
+        cost = np.logaddexp(0, logits)
+        return float(cost.sum(dtype=np.float64)) - fit, np.asarray(expit(logits) - targets, np.float32)
+    highest = logits.max(axis=1, keepdims=True)
+    proba = np.exp(logits - highest)
+    total = proba.sum(axis=1, keepdims=True)
+    proba /= total
+    # Rows of targets sum to 1.
+    return float((np.log(total) + highest).sum(dtype=np.float64)) - fit, proba - targets
 
 
 def _fit(x: FloatArray, targets: FloatArray, task: Task, strength: float) -> LinearModel:
     seen = targets.max(axis=0) > 0
-    m, d = x.shape
-    k = int(seen.sum())
-    wanted = targets[:, seen]
-    penalty = np.full((d + 1, k), 1 / (strength * m))
+    weights, bias = np.zeros((x.shape[1], seen.size), np.float32), np.zeros(seen.size, np.float32)
+    # One label alone needs no weights: its probability is 1.
+    if seen.sum() > (task == "single"):
+        weights[:, seen], bias[seen] = _minimised(x, targets[:, seen], task, strength)
+    return LinearModel(task, weights, bias, seen)
+
+
+def _minimised(
+    x: FloatArray, targets: FloatArray, task: Task, strength: float
+) -> tuple[FloatArray, FloatArray]:
+    """Weights (d, k) and bias (k,) of least cross-entropy plus penalty, the sum over rows times strength."""
+    basis = None
+    if len(x) < x.shape[1]:
+        # The penalty keeps weights in the span of the rows, so fewer rows than columns need fewer unknowns.
+        basis, coordinates = np.linalg.qr(x.T)
+        x = np.ascontiguousarray(coordinates.T)
+    d, k = x.shape[1], targets.shape[1]
+    penalty = np.full((d + 1, 1), 1 / strength)
     penalty[d] *= 1e-3  # Hardly any on the bias: just enough that a label given to every row stays finite.
 
     def objective(flat: FloatMatrix) -> tuple[float, FloatMatrix]:
         w = flat.reshape(d + 1, k)
-        w32 = w.astype(np.float32)
-        logits = (x @ w32[:d] + w32[d]).astype(np.float64)
-        loss, slope = _loss(logits, wanted, task)
+        narrow = w.astype(np.float32)
+        loss, slope = _loss(x @ narrow[:d] + narrow[d], targets, task)
         gradient = penalty * w
-        loss += 0.5 * float((gradient * w).sum())
-        gradient[:d] += x.T @ slope.astype(np.float32)
+        loss += 0.5 * float(np.einsum("ij,ij->", gradient, w))
+        gradient[:d] += x.T @ slope
         gradient[d] += slope.sum(axis=0)
-        return loss, gradient.ravel()
+        return loss / len(x), gradient.ravel() / len(x)
 
-    weights, bias = np.zeros((d, seen.size), np.float32), np.zeros(seen.size, np.float32)
-    if k > (task == "single"):  # One label alone needs no weights: its probability is 1.
-        found = minimize(
-            objective,
-            np.zeros((d + 1) * k),
-            jac=True,
-            method="L-BFGS-B",
-            options={"maxiter": 300, "gtol": 1e-5, "ftol": 1e-8},
-        ).x.reshape(d + 1, k)
-        weights[:, seen], bias[seen] = found[:d], found[d]
-    return LinearModel(task, weights, bias, seen)
+    options = {"maxiter": 200, "gtol": 1e-5, "ftol": 1e-7}
+    start = np.zeros((d + 1) * k)
+    found = minimize(objective, start, jac=True, method="L-BFGS-B", options=options).x.reshape(d + 1, k)
+    weights = found[:d].astype(np.float32)
+    return (weights if basis is None else basis @ weights), found[d].astype(np.float32)
