@@ -18,7 +18,7 @@ def membership(
 
     Raises Http404 for somebody without one, PermissionDenied where the role is below ``role``.
     """
-    mine = Membership.objects.select_related("project").filter(user_id=user.pk, active=True)
+    mine = Membership.objects.select_related("project").filter(user_id=user.pk or 0, active=True)
     found = get_object_or_404(mine, project_id=project_id)
     if _RANK[Membership.Role(found.role)] < _RANK[Membership.Role(role)]:
         raise PermissionDenied(f"This page is for a project's {Membership.Role(role).label.lower()}.")

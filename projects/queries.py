@@ -70,7 +70,7 @@ def _known(project: Project, *, holdout: bool) -> Iterator[Known]:
     for pk, labels in settled.order_by("number").values_list("pk", "settled_labels").iterator():
         # «None of these» teaches something where several labels may apply, and nothing where one must.
         if labels or project.task == Project.Task.MULTI:
-            yield Known(pk, tuple(positions[label] for label in labels))
+            yield Known(pk, tuple(positions[label] for label in labels or ()))
 
 
 def answers_since_round(project: Project) -> int:
