@@ -134,7 +134,8 @@ class Logistic:
             logits.append(model.logits(x[fold == i][known]))
             truth.append(targets[fold == i][known])
         # Minus infinity, of labels that a fold has not seen, cannot be multiplied by 0.
-        evidence, wanted = np.maximum(np.concatenate(logits), -1e30), np.concatenate(truth)
+        evidence: FloatArray = np.maximum(np.concatenate(logits), np.float32(-1e30))
+        wanted = np.concatenate(truth)
         if not len(wanted):
             return 1.0
 

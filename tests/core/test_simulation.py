@@ -12,6 +12,7 @@ from PIL import Image
 
 from sampling.core import known, simulation
 from sampling.core.arrays import unit_rows
+from sampling.core.evaluation import evaluate
 from sampling.core.simulation import Plan, Run
 
 
@@ -49,8 +50,12 @@ def test_a_small_pool_ends_the_run_early():
 
 def test_the_test_part_is_the_same_for_every_strategy_and_never_learned_from(monkeypatch):
     seen = []
-    evaluate = simulation.evaluate
-    monkeypatch.setattr(simulation, "evaluate", lambda p, t, task: seen.append(t) or evaluate(p, t, task))
+
+    def watched(proba, targets, task):
+        seen.append(targets)
+        return evaluate(proba, targets, task)
+
+    monkeypatch.setattr("sampling.core.simulation.evaluate", watched)
     x, positions = data()
     for strategy in ("random", "default", "margin"):
         simulation.run(x, positions, Plan(initial=10, budget=10), strategy, seed=5)
