@@ -8,6 +8,8 @@ import shutil
 import socket
 import time
 from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,17 +42,16 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         folder = Path(settings.DATA_DIR)
-        lock = _lock(folder)
-        mark = folder / MARK
-        if options["reset"] or not mark.exists():
-            _refuse_real_data(folder, mark)
-            self._make(folder, mark)
-        else:
-            call_command("migrate", interactive=False, verbosity=0)
-        serve.collect_static()
-        if not options["prepare"]:
-            self._run(options["port"] or _free_port(), json.loads(mark.read_text()))
-        lock.close()
+        with _alone_in(folder):
+            mark = folder / MARK
+            if options["reset"] or not mark.exists():
+                _refuse_real_data(folder, mark)
+                self._make(folder, mark)
+            else:
+                call_command("migrate", interactive=False, verbosity=0)
+            serve.collect_static()
+            if not options["prepare"]:
+                self._run(options["port"] or _free_port(), json.loads(mark.read_text()))
 
     def _make(self, folder: Path, mark: Path) -> None:
         """Empty the folder and fill it; only a complete demonstration is marked."""
@@ -105,16 +106,17 @@ class Command(BaseCommand):
         self.stdout.flush()
 
 
-def _lock(folder: Path) -> Any:
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
     """Hold the folder for this process alone; the lock goes with the process."""
-    file = (folder / "demonstration.lock").open("w")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        raise CommandError(
-            "The demonstration is running already, in another terminal. Use it, or end it with Ctrl-C first."
-        ) from error
-    return file
+    with (folder / "demonstration.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise CommandError(
+                "The demonstration is running already, in another terminal. Use that, or end it with Ctrl-C."
+            ) from error
+        yield
 
 
 def _refuse_real_data(folder: Path, mark: Path) -> None:
