@@ -8,12 +8,23 @@ import pytest
 from django.urls import reverse
 from django.utils.timezone import now
 
-from projects import queue, resolving
+from projects import actions, queue, resolving
 from projects.models import Dispute, Item, Membership, Resolution
-from tests.factories import answer, make_admin, make_lead, make_member, make_project, make_user, submission
+from sampling import rounds
+from tests.factories import (
+    answer,
+    make_admin,
+    make_items,
+    make_lead,
+    make_member,
+    make_project,
+    make_user,
+    submission,
+)
 
 pytestmark = pytest.mark.django_db
 TWICE = {"agreement_share": 0.0, "holdout_share": 0.0, "overlap": 2, "agreement_overlap": 2}
+ONE = {"agreement_share": 0.0, "holdout_share": 0.0, "batch_size": 10}
 REASON = {"top": [[0, 0.5], [1, 0.3]], "round": 4, "score": 0.7}
 
 
@@ -126,10 +137,10 @@ def test_html_in_items_and_notes_is_text(client, project):
 def test_the_model_speaks_only_when_it_was_asked(client, project):
     signed_in(client, project)
     html = page(client, dispute_next(project)).content.decode()
-    folded = html[html.index('<details class="model-view">') :]
+    folded = html[html.index('<details class="model-view"') :]
     assert "Unsure between refund and billing" in folded[: folded.index("</details>")]
     random = Dispute.objects.create(project=project, item=project.items.last(), reasons=["flag"])
-    assert "without asking a model" in page(client, random).content.decode()
+    assert "no model had a say" in page(client, random).content.decode()
 
 
 def test_a_decision_without_a_needed_note_keeps_what_was_filled_in(client, project):
@@ -142,7 +153,7 @@ def test_a_decision_without_a_needed_note_keeps_what_was_filled_in(client, proje
     assert reply.status_code == 422
     html = reply.content.decode()
     assert "Rule 4" in html
-    assert f'value="{choice(project, "card")}" required checked' in html
+    assert f'value="{choice(project, "card")}" checked' in html
     assert post(client, dispute, choice=choice(project, "card"), note="Rule 4").status_code == 302
 
 
@@ -157,8 +168,6 @@ def test_a_form_that_makes_no_sense_is_refused(client, project, form):
 
 
 def test_a_stale_form_is_refused_with_the_new_state_shown(client, project):
-    from projects import actions
-
     signed_in(client, project)
     dispute = dispute_next(project)
     ben = project.memberships.get(user__name="Ben Carter")
@@ -239,3 +248,36 @@ def test_the_number_of_queries_does_not_grow_with_the_disputes(
     for where in pages:
         with django_assert_max_num_queries(16):
             client.get(where)
+
+
+def test_the_newest_model_is_asked_only_by_leads_and_admins(client, project):
+    item = project.items.get(number=1)
+    where = reverse("opinion", args=[project.pk, item.number])
+    assert client.get(where).status_code == 302
+    for member, expected in (
+        (make_member(project), 403),
+        (make_lead(make_project()), 404),
+        (make_lead(project), 200),
+        (make_admin(project), 200),
+    ):
+        client.force_login(member.user)
+        assert client.get(where).status_code == expected
+    assert "no model yet" in client.get(where, headers={"HX-Request": "true"}).content.decode()
+    assert client.get(reverse("opinion", args=[project.pk, 99])).status_code == 404
+
+
+def test_the_newest_model_says_what_it_thinks_of_an_item(client, settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path
+    project = make_project(labels=["red", "blue"], featurizer="lsa", policy=ONE)
+    texts = [f"red apple {n} and cherry" if n % 2 else f"blue sky {n} over sea" for n in range(30)]
+    make_items(project, texts)
+    ann, by_name = make_member(project), {label.name: label for label in project.labels.all()}
+    for item in project.items.filter(number__lte=16):
+        answer(ann, item, by_name[item.text.split()[0]])
+    while rounds.advance(project.pk):
+        pass
+    signed_in(client, project)
+    where = reverse("opinion", args=[project.pk, 30])
+    html = client.get(where, headers={"HX-Request": "true"}).content.decode()
+    assert "after round 1 and 16 labelled items" in " ".join(html.split())
+    assert html.index(">red<") < html.index(">blue<")

@@ -20,10 +20,7 @@ form?.addEventListener("change", (event) => {
 });
 
 function show(words) {
-  for (const choice of choices) {
-    const hit = words.every((word) => choice.dataset.name.includes(word));
-    choice.hidden = !hit;
-  }
+  for (const choice of choices) choice.hidden = !words.every((word) => choice.dataset.name.includes(word));
 }
 
 if (find) {
@@ -32,7 +29,8 @@ if (find) {
   find.addEventListener("keydown", (event) => {
     if (event.key !== "Enter") return;
     event.preventDefault();
-    const first = choices.find((choice) => !choice.hidden);
+    const left = choices.filter((choice) => !choice.hidden);
+    const first = left.find((choice) => choice.dataset.name.startsWith(find.value.toLowerCase())) ?? left[0];
     if (!first) return;
     const input = first.querySelector("input");
     input.click();
@@ -40,11 +38,17 @@ if (find) {
   });
 }
 
-// Opened by hand: the cursor goes where one types, or to the first label.
-others?.querySelector("summary").addEventListener("click", () => {
-  requestAnimationFrame(() => {
-    if (others.open) (find ?? others.querySelector("input")).focus();
-  });
+// A browser cannot point at a field that is folded away: such fields take no part until they are unfolded.
+function fold() {
+  for (const input of others?.querySelectorAll("input") ?? []) input.disabled = !others.open && !input.checked;
+}
+
+// Opened by hand: the cursor is at once where one types, or on the first label.
+others?.querySelector("summary").addEventListener("click", (event) => {
+  event.preventDefault();
+  others.open = !others.open;
+  fold();
+  if (others.open) (find ?? others.querySelector("input")).focus();
 });
 
 document.addEventListener("keydown", (event) => {
@@ -59,4 +63,5 @@ document.addEventListener("keydown", (event) => {
   note.focus();
 });
 
+fold();
 if (form) requireNote();

@@ -5,6 +5,7 @@ const status = document.getElementById("status");
 const facts = () => live.querySelector(".loop").dataset;
 let { figures, round } = facts();
 let shown = "";
+let later;
 
 // Nobody looks: nothing is asked.
 live.addEventListener("htmx:beforeRequest", (event) => {
@@ -18,10 +19,17 @@ live.addEventListener("htmx:beforeSwap", (event) => {
   shown = text;
 });
 
+// Sums are kept for some seconds at the server: ask at once, and once more when they are new for sure.
+function refresh() {
+  htmx.trigger("#figures", "fresh");
+  clearTimeout(later);
+  later = setTimeout(() => htmx.trigger("#figures", "fresh"), 8000);
+}
+
 live.addEventListener("htmx:afterSwap", () => {
   const next = facts();
   if (next.figures === figures) return;
-  htmx.trigger("#figures", "fresh");
+  refresh();
   if (next.round !== round) status.textContent = live.dataset.done;
   ({ figures, round } = next);
 });

@@ -1,0 +1,62 @@
+"""What the newest model says about one item: for leads who ask."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+
+from projects import reasons
+from projects.models import Item, Label
+from sampling import shards
+from sampling.core.arrays import FloatArray
+from sampling.core.learners import Model
+from sampling.core.loop import Trained
+from sampling.models import FeatureShard, ModelVersion
+
+TOP: Final = 3
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """The likeliest labels, best first, with the round that the model comes from."""
+
+    round_number: int
+    items: int
+    top: Sequence[tuple[Label, float, str]]
+
+
+def opinion(item: Item) -> Opinion | None:
+    """Ask the model in use, or return None where there is none, or nothing was computed for the item yet."""
+    found = ModelVersion.objects.filter(project_id=item.project_id, champion=True)
+    version = found.select_related("round").first()
+    features = _features(item, version.round.feature_set_id) if version else None
+    if version is None or features is None:
+        return None
+    proba = _champion(version.path).proba(features)[0]
+    labels = {label.position: label for label in item.project.labels.filter(retired_at=None)}
+    best = [int(at) for at in np.argsort(-proba, kind="stable") if int(at) in labels][:TOP]
+    top = [(labels[at], float(proba[at]), reasons.percent(float(proba[at]))) for at in best]
+    return Opinion(version.round.number, version.training_items, top)
+
+
+def _features(item: Item, feature_set: int | None) -> FloatArray | None:
+    """The item's row (1, d) of the features that the model knows."""
+    found = FeatureShard.objects.filter(
+        feature_set_id=feature_set, first__lte=item.number, last__gte=item.number
+    )
+    shard = found.exclude(path="").first()
+    if shard is None:
+        return None
+    items, x = shards.opened(shard.path)
+    rows = np.flatnonzero(items == item.pk)
+    return np.asarray(x[rows[:1]], np.float32) if len(rows) else None
+
+
+@lru_cache(maxsize=4)
+def _champion(path: str) -> Model:
+    """A model never changes once it is stored."""
+    return Trained.from_state(shards.load(path)).champion

@@ -1,0 +1,132 @@
+"""The leads' pages in a real browser: disputes by keys alone, progress that moves by itself."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from projects.models import Dispute, Item, Project, Resolution
+from tests.factories import answer, make_lead, make_member, make_project
+
+NAMES = [
+    "refund",
+    "billing",
+    "card",
+    "cash",
+    "rate",
+    "fee",
+    "top up",
+    "limit",
+    "transfer",
+    "pin",
+    "loan",
+    "fraud",
+    "other",
+]
+TWICE = {"agreement_share": 0.0, "holdout_share": 0.0, "overlap": 2, "agreement_overlap": 2}
+
+
+def make_disputes(count: int) -> Project:
+    """A project in which two people differ on each item; their names are Ben and Mira."""
+    project = make_project(items=count, labels=NAMES, policy=TWICE)
+    ben, mira = make_member(project, "Ben"), make_member(project, "Mira")
+    refund, billing = project.labels.all()[:2]
+    for item in project.items.all():
+        answer(ben, item, refund)
+        answer(mira, item, billing)
+    return project
+
+
+def open_first(sign_in, project: Project, **options) -> Page:
+    page = sign_in(make_lead(project).user, **options)
+    page.goto(f"/projects/{project.pk}/disputes/")
+    page.keyboard.press("n")
+    expect(page.locator("#heading")).to_be_focused()
+    return page
+
+
+def settled(project: Project) -> list[str]:
+    """Names of the labels that leads settled on, in order of the items."""
+    names = dict(project.labels.values_list("pk", "name"))
+    items = Item.objects.filter(project=project, settled_source="adjudicated").order_by("number")
+    return [names[item.settled_labels[0]] for item in items]
+
+
+def test_a_lead_decides_by_keys_alone(sign_in):
+    project = make_disputes(3)
+    page = open_first(sign_in, project)
+    letter = page.locator(".vote", has_text="billing").locator("kbd").inner_text().lower()
+    page.keyboard.press(letter)
+    page.keyboard.press("3")
+    expect(page.locator("#last")).to_contain_text("Ben said refund")
+    expect(page.locator("#heading")).to_be_focused()
+    assert "Ben" not in page.locator(".votes").inner_text()
+    assert (settled(project), Resolution.objects.get(dispute__project=project).reason) == (
+        ["billing"],
+        "slip",
+    )
+    first = page.url
+    page.keyboard.press("u")
+    expect(page.get_by_text("taken back")).to_be_visible()
+    assert page.url != first
+    assert settled(project) == []
+    assert Dispute.objects.filter(project=project, state="open").count() == 3
+
+
+def test_what_nobody_voted_for_asks_for_a_note_before_anything_is_sent(sign_in):
+    project = make_disputes(1)
+    page = open_first(sign_in, project)
+    page.keyboard.press("o")
+    page.keyboard.type("tr")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("transfer")).to_be_checked()
+    page.keyboard.press("2")
+    expect(page.locator("#note")).to_be_focused()
+    page.keyboard.type("Rule 3, twice")
+    page.keyboard.press("Escape")
+    page.keyboard.press("2")
+    expect(page.get_by_role("heading", name="No disputes")).to_be_visible()
+    decision = Resolution.objects.get(dispute__project=project)
+    assert (settled(project), decision.note, decision.reason) == (
+        ["transfer"],
+        "Rule 3, twice",
+        "guideline_gap",
+    )
+
+
+def test_a_reason_without_an_answer_sends_nothing(sign_in):
+    project = make_disputes(1)
+    page = open_first(sign_in, project)
+    page.keyboard.press("1")
+    expect(page.locator("#heading")).to_be_visible()
+    assert page.evaluate("document.querySelector('#decision').checkValidity()") is False
+    assert not Resolution.objects.filter(dispute__project=project).exists()
+
+
+def test_the_model_is_asked_when_the_lead_opens_its_view(sign_in):
+    page = open_first(sign_in, make_disputes(1))
+    expect(page.locator(".model-now")).to_be_hidden()
+    page.keyboard.press("m")
+    expect(page.locator(".model-now")).to_contain_text("no model yet")
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_leads_pages_fit_the_screen(sign_in, width):
+    project = make_disputes(2)
+    page = open_first(sign_in, project, viewport={"width": width, "height": 800})
+    for path in ("disputes/", "progress/"):
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.goto(f"/projects/{project.pk}/{path}")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_progress_moves_without_a_reload(sign_in):
+    project = make_project(items=30, labels=["refund", "billing"])
+    page = sign_in(make_lead(project).user)
+    page.goto(f"/projects/{project.pk}/progress/")
+    expect(page.locator(".facts")).to_contain_text(re.compile(r"Labelled\s*0"))
+    ann = make_member(project)
+    for item in project.items.all()[:6]:
+        answer(ann, item, project.labels.first())
+    expect(page.locator("#live")).to_contain_text(re.compile(r"Answers\s*6"))
+    expect(page.locator(".facts")).to_contain_text(re.compile(r"Labelled\s*6"))
