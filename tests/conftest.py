@@ -8,10 +8,16 @@ from pathlib import Path
 
 import pytest
 from django.core.cache import cache
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 # A browser test wants a site and a worker of its own, and a database that no other test empties:
 # `pytest tests/e2e`.
 E2E = Path(__file__).parent / "e2e"
+
+# A busy machine is slow, not wrong.
+hypothesis_settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("ours")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
