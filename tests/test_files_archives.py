@@ -137,9 +137,10 @@ def test_a_damaged_member_is_refused_alone(project):
 
 def test_the_same_name_twice_is_refused(project):
     into = io.BytesIO()
-    with zipfile.ZipFile(into, "w") as archive, pytest.warns(UserWarning, match="Duplicate name"):
+    with zipfile.ZipFile(into, "w") as archive:
         archive.writestr("a.png", picture())
-        archive.writestr("a.png", picture(size=(9, 9)))
+        with pytest.warns(UserWarning, match="Duplicate name"):
+            archive.writestr("a.png", picture(size=(9, 9)))
     upload = bring(project, into.getvalue(), "pictures.zip")
     assert [one["reason"] for one in upload.problems] == ["Two files of the archive have this name."]
 

@@ -1,4 +1,4 @@
-"""Nothing is half-imported: not when the process dies, not when two import at once, not when the disk is full."""
+"""Nothing is half-imported: not when a process dies, not when two import at once, not when a disk is full."""
 
 import os
 import subprocess
@@ -237,7 +237,7 @@ def test_the_tick_rings_for_everything_that_waits(pictures, monkeypatch):
     waiting = files.start(bring(make_project(), ROWS))
     dead = bring(make_project(), ROWS)
     died(dead, State.CHECKING)
-    rung = []
+    rung: list[object] = []
     monkeypatch.setattr(tasks.advance_upload, "delay", rung.append)
     monkeypatch.setattr(tasks.make_thumbnails, "delay", lambda: rung.append("thumbnails"))
     tasks.tick()

@@ -239,7 +239,8 @@ def test_an_import_is_announced_once_it_is_there(django_capture_on_commit_callba
         items_changed.disconnect(hear)
     assert heard == [project.pk]
     event = Event.objects.get(project=project, action="upload.imported")
-    assert (event.actor, event.after["items"]) == (admin, 200)
+    assert event.actor == admin
+    assert event.after == {"items": 200, "first": 1, "last": 200, "bad": 0}
     assert not upload.file
     assert not Upload.objects.get(pk=upload.pk).file
 
@@ -259,7 +260,7 @@ def test_a_name_is_kept_short_and_no_path():
     upload = bring(make_project(), ROWS, "../../etc/" + "x" * 400 + ".csv")
     assert len(upload.name) <= 255
     assert "/" not in upload.name
-    assert upload.name not in upload.file.name
+    assert upload.name not in str(upload.file.name)
 
 
 def test_html_in_a_text_is_a_text():
@@ -277,6 +278,6 @@ def test_only_the_first_thousand_problems_are_kept_and_all_are_counted():
 def test_the_plain_example_of_other_tools_comes_in():
     project = make_project(labels=[])
     make_labels(project, ["billing", "bug"])
-    body = 'id,text,label,annotator,lead_time\nt1,Charged twice,billing,ana,1.9\nt3,"Thanks, great!",bug,ana,1.1\n'
+    body = 'id,text,label,annotator,lead_time\nt1,Charged,billing,ana,1.9\nt3,"Thanks, you",bug,ana,1.1\n'
     take(project, body, known="seed")
     assert project.items.get(external_id="t3").metadata == {"annotator": "ana", "lead_time": "1.1"}
