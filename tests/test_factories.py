@@ -1,5 +1,7 @@
 """The factories make what they say."""
 
+from pathlib import Path
+
 import pytest
 from django.db import connection
 
@@ -26,4 +28,4 @@ def test_positions_choose_what_is_held_out():
 
 @pytest.mark.django_db
 def test_the_test_database_is_never_in_memory():
-    assert connection.vendor == "postgresql" or connection.settings_dict["NAME"].endswith(".sqlite3")
+    assert connection.vendor == "postgresql" or Path(connection.settings_dict["NAME"]).exists()
