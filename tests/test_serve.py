@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -31,25 +30,25 @@ def wait_for(condition: Callable[[], Any], seconds: float = 120) -> None:
 
 
 @contextmanager
-def site(folder: Path) -> Iterator[tuple[psutil.Popen, str]]:
+def site(folder: Path) -> Iterator[tuple[psutil.Process, str]]:
     """Run the command on a data folder of its own until the block ends."""
     port = free_port()
     environment = {name: value for name, value in os.environ.items() if not name.endswith("_URL")}
-    process = psutil.Popen(
+    process = subprocess.Popen(
         [sys.executable, "manage.py", "serve", "--port", str(port), "--workers", "1"],
         cwd=ROOT,
         env={**environment, "DATA_DIR": str(folder), "DJANGO_SETTINGS_MODULE": "annotator.settings"},
         stdout=subprocess.PIPE,
         start_new_session=True,
     )
-    try:
-        said = process.stdout.readline().decode()
-        assert f"http://127.0.0.1:{port}/" in said
-        yield process, f"http://127.0.0.1:{port}/healthz"
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(60)
-        process.stdout.close()
+    assert process.stdout is not None
+    with process.stdout:
+        try:
+            assert f"http://127.0.0.1:{port}/" in process.stdout.readline().decode()
+            yield psutil.Process(process.pid), f"http://127.0.0.1:{port}/healthz"
+        finally:
+            process.terminate()
+            process.wait(60)
 
 
 def answers(address: str) -> bool:
@@ -59,7 +58,7 @@ def answers(address: str) -> bool:
         return False
 
 
-def running(process: psutil.Popen, word: str) -> list[psutil.Process]:
+def running(process: psutil.Process, word: str) -> list[psutil.Process]:
     """Direct children of the command that live and whose command line holds a word."""
     found = []
     for child in process.children():
@@ -80,7 +79,7 @@ def test_what_dies_is_started_again_and_sigterm_ends_everything(tmp_path: Path):
         wait_for(lambda: [worker for worker in running(process, "celery") if len(worker.children()) >= 2])
         family = process.children(recursive=True)
         assert len(family) >= 5
-        process.send_signal(signal.SIGTERM)
+        process.terminate()
         assert process.wait(60) == 0
         assert psutil.wait_procs(family, timeout=5)[1] == []
 
