@@ -56,6 +56,12 @@ def versions(project: Project) -> list[Event]:
     return list(project.events.filter(action=CHANGED).select_related("actor").order_by("-pk"))
 
 
+def texts(event: Event) -> tuple[str, str]:
+    """Return what the guidelines were and what they became."""
+    before, after = event.before or {}, event.after or {}
+    return str(before.get("text", "")), str(after.get("text", ""))
+
+
 def comparison(before: str, after: str) -> list[Line]:
     """Compare two texts by line, with two lines around each change."""
     lines = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=2)

@@ -37,6 +37,7 @@ TITLES: Final = {
     "upload.added": gettext_lazy("Data added"),
     "upload.removed": gettext_lazy("Data removed before import"),
     "upload.accepted": gettext_lazy("Import released"),
+    "upload.imported": gettext_lazy("Items came in"),
     "dispute.resolved": gettext_lazy("Dispute resolved"),
     "dispute.undone": gettext_lazy("Decision taken back"),
 }
@@ -81,6 +82,10 @@ NAMES: Final = {
     "outcome": gettext_lazy("Outcome"),
     "why": gettext_lazy("Cause"),
     "rows": gettext_lazy("Rows"),
+    "items": gettext_lazy("Items"),
+    "first": gettext_lazy("First number"),
+    "last": gettext_lazy("Last number"),
+    "bad": gettext_lazy("Rows left out"),
     "email": gettext_lazy("E-mail"),
     "good_rows_only": gettext_lazy("Without the bad rows"),
 }
@@ -140,6 +145,8 @@ def _words(name: str, value: Any) -> str:
         return _("yes") if value else _("no")
     if name in _SHARES and isinstance(value, int | float):
         return f"{round(value * 100, 1):g} %"
+    if isinstance(value, int):
+        return f"{value:,}"
     if isinstance(value, list):
         shown = ", ".join(str(one) for one in value[:12])
         rest = len(value) - 12

@@ -100,11 +100,12 @@ def remove(upload: Upload, actor: AbstractBaseUser) -> None:
         return
     if held.state not in OPEN:
         raise Refused(_("This file is already imported or on its way in. Its items stay."))
-    name, file = held.name, held.file
+    name, stored = held.name, str(held.file.name)
+    storage = held.file.storage
     project = held.project
     held.delete()
     audit.record(project, actor, "upload.removed", name, before={"name": name})
-    transaction.on_commit(lambda: file.storage.delete(file.name))
+    transaction.on_commit(lambda: storage.delete(stored))
 
 
 def first_item(upload: Upload) -> Item | None:

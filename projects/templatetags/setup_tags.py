@@ -33,9 +33,7 @@ HUES: Final = {
 @register.simple_tag
 def hue_options(chosen: int) -> SafeString:
     """Return the options of the twelve colours; quick, since a list may have hundreds of such menus."""
-    rows = (
-        (number, " selected" if number == chosen else "", str(name)) for number, name in HUES.items()
-    )
+    rows = ((number, " selected" if number == chosen else "", str(name)) for number, name in HUES.items())
     return format_html_join("", '<option value="{}"{}>{}</option>', rows)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.models import AbstractBaseUser
+from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -16,6 +17,11 @@ from projects.models import Membership, Project, Upload
 
 REFUSED = 409
 INVALID = 422
+
+
+def sentences(form: BaseForm) -> list[str]:
+    """Return everything that is wrong with a form, for a page that does not show it."""
+    return [str(error) for errors in form.errors.values() for error in errors]
 
 
 def person(request: HttpRequest) -> AbstractBaseUser:
@@ -35,7 +41,7 @@ def say(request: HttpRequest, text: str, level: int = messages.SUCCESS) -> None:
 
 
 def said(request: HttpRequest, text: str, status: int = 200, **context: Any) -> HttpResponse:
-    """Tell the person what happened without touching the page: only what names its own place is swapped."""
+    """Tell the person what happened and leave the page: only what names its own place is swapped."""
     response = render(request, "projects/_said.html", {"text": text, **context}, status=status)
     response["HX-Reswap"] = "none"
     return response

@@ -64,8 +64,8 @@ def version(request: HttpRequest, project_id: int, event_id: int) -> HttpRespons
         member,
         tab="guidelines",
         event=event,
-        lines=guidelines.comparison(event.before["text"], event.after["text"]),
-        rendered=markdown.render(event.after["text"]),
+        lines=guidelines.comparison(*guidelines.texts(event)),
+        rendered=markdown.render(guidelines.texts(event)[1]),
     )
     return render(request, "projects/settings/guidelines_version.html", context)
 

@@ -26,13 +26,15 @@ def add(request: HttpRequest, project_id: int) -> HttpResponse:
     """Add the labels of the box, one a line."""
     member = access.as_admin(request.user, project_id)
     form = LabelLinesForm(request.POST)
-    if not form.is_valid():
-        return _list(request, member, lines=form, status=common.INVALID)
     try:
+        if not form.is_valid():
+            raise Refused(" ".join(common.sentences(form)))
         added = labelset.add(member.project, common.person(request), form.cleaned_data["lines"])
     except Refused as refusal:
-        form.add_error("lines", str(refusal))
-        return _list(request, member, lines=form, status=common.REFUSED)
+        if common.by_htmx(request):
+            # What was typed stays where it is.
+            return common.said(request, str(refusal), common.REFUSED, place="add-problem")
+        return _list(request, member, refused=str(refusal), status=common.REFUSED)
     text = ngettext("%(count)s label added.", "%(count)s labels added.", len(added)) % {"count": len(added)}
     if not added:
         text = _("Nothing added: these labels are there already.")
@@ -55,8 +57,7 @@ def change(request: HttpRequest, project_id: int, label_id: int) -> HttpResponse
     member, label = _load(request, project_id, label_id)
     form = LabelForm(request.POST, instance=Label(pk=label.pk, project=label.project))
     if not form.is_valid():
-        errors = [f"{error}" for found in form.errors.values() for error in found]
-        return _row(request, member, label, " ".join(errors), common.INVALID)
+        return _row(request, member, label, " ".join(common.sentences(form)), common.INVALID)
     try:
         if _is_kept(member.project, label) and form.cleaned_data["name"] != label.name:
             raise Refused(_("This name comes from your file. You can change it after the import."))
@@ -136,20 +137,12 @@ def _is_kept(project: Project, label: Label) -> bool:
 
 
 def _list(
-    request: HttpRequest,
-    member: Membership,
-    text: str = "",
-    refused: str = "",
-    status: int = 200,
-    **context: Any,
+    request: HttpRequest, member: Membership, text: str = "", refused: str = "", status: int = 200
 ) -> HttpResponse:
     if not common.by_htmx(request):
-        problem = refused or " ".join(
-            error for form in context.values() for error in form.errors.get("lines", [])
-        )
-        common.say(request, problem or text, messages.ERROR if problem else messages.SUCCESS)
+        common.say(request, refused or text, messages.ERROR if refused else messages.SUCCESS)
         return redirect(_place(member), *_arguments(member))
-    context = common.page(member, **{**editing(member.project), **context}, refused=refused, text=text)
+    context = common.page(member, **editing(member.project), refused=refused, text=text)
     return render(request, "projects/setup/_labels_changed.html", context, status=status)
 
 

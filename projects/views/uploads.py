@@ -40,21 +40,16 @@ def columns(request: HttpRequest, project_id: int, upload_id: int) -> HttpRespon
     """Take the choice of columns and check the file under it."""
     member, found = _load(request, project_id, upload_id)
     form = ColumnsForm(found, request.POST)
-    status = 200
     try:
         if form.is_valid():
-            found = uploads.choose(found, form.choices(found))
-            form = None
+            return _checked_again(request, member, uploads.choose(found, form.choices(found)))
     except Refused as refusal:
         form.add_error(None, str(refusal))
-    if form is not None:
-        status = common.INVALID
-    if not common.by_htmx(request) and form is None:
+    if not common.by_htmx(request):
+        common.say(request, " ".join(common.sentences(form)), messages.ERROR)
         return redirect(_place(found))
     context = common.page(member, **reading(found, form))
-    if common.by_htmx(request):
-        return render(request, "projects/setup/_columns.html", context, status=status)
-    return render(request, "projects/setup/columns.html", context, status=status)
+    return render(request, "projects/setup/_columns.html", context, status=common.INVALID)
 
 
 @never_cache
@@ -157,6 +152,12 @@ def checked(upload: Upload) -> dict[str, Any]:
         "problems_left": max(0, upload.report.get("bad", 0) - PROBLEMS_SHOWN),
         "new_labels": uploads.missing_labels(upload),
     }
+
+
+def _checked_again(request: HttpRequest, member: Membership, upload: Upload) -> HttpResponse:
+    if not common.by_htmx(request):
+        return redirect(_place(upload))
+    return render(request, "projects/setup/_columns.html", common.page(member, **reading(upload)))
 
 
 def _load(request: HttpRequest, project_id: int, upload_id: int) -> tuple[Membership, Upload]:
