@@ -80,7 +80,9 @@ def _found(upload: Upload) -> dict[str, Any]:
     with open_upload(upload) as reader:
         columns = _chosen(upload, reader, project)
         claims.ours(upload).update(report=_head(reader), columns=columns.to_json())
-        sieve = Sieve(project, Recipe(columns, project.task), lenient=True)
+        # A draft's label set is still to be made: what the file has is proposed for it.
+        draft = project.state == Project.State.DRAFT
+        sieve = Sieve(project, Recipe(columns, project.task), any_label=draft)
         for _candidate in sieve.run(reader, heart.beat):
             pass
         report = _head(reader) | sieve.report() | {"notes": notes(reader, sieve.tally, columns)}

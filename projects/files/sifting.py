@@ -41,14 +41,14 @@ def picture_stem(project: Project, content: str) -> str:
 class Sieve:
     """Lets new candidates through, each content or id once, and keeps the tally."""
 
-    def __init__(self, project: Project, recipe: Recipe, lenient: bool = False) -> None:
-        """``lenient``: a project without labels takes every label, because its set is still to be made."""
+    def __init__(self, project: Project, recipe: Recipe, any_label: bool = False) -> None:
+        """``any_label``: labels that the project does not have are no fault."""
         self.project, self.recipe, self.tally = project, recipe, Tally()
         labels = list(Label.objects.filter(project=project).values_list("name", "retired_at"))
         # Labels are told apart as the label set does: capitals do not count.
         self._names = {name.casefold() for name, retired in labels if not retired}
         self._retired = {name.casefold() for name, retired in labels if retired}
-        self._any_label = recipe.columns.new_labels or (lenient and not labels) or not recipe.columns.known
+        self._any_label = any_label or recipe.columns.new_labels or not recipe.columns.known
         self._seen: dict[bytes, tuple[int, int]] = {}
         self._has_items = Item.objects.filter(project=project).exists()
 
