@@ -7,7 +7,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from annotator.models import Invitation
-from projects import files, forms, history, labelset, markdown, policies, setup
+from projects import files, history, labelset, markdown, policies, policy_forms, setup
 from projects.models import Membership, Project
 from sampling.core.strategies import STRATEGIES
 from tests.factories import make_admin, make_lead, make_member, make_project, make_user
@@ -87,11 +87,11 @@ def test_saving_the_loop_unchanged_makes_no_version(client, ada):
 
 
 def test_every_strategy_that_is_offered_exists():
-    assert {name for name, _title, _words in forms.STRATEGIES} <= set(STRATEGIES)
+    assert {name for name, _title, _words in policy_forms.STRATEGIES} <= set(STRATEGIES)
 
 
 def test_a_strategy_that_is_not_offered_stays_in_force_when_the_form_is_saved(client, ada):
-    other = next(name for name in STRATEGIES if name not in {row[0] for row in forms.STRATEGIES})
+    other = next(name for name in STRATEGIES if name not in {row[0] for row in policy_forms.STRATEGIES})
     policies.change(ada.project, ada.user, {"strategy": other})
     client.post(at("settings-loop", ada), LOOP | {"strategy": other, "batch_size": "9"})
     assert ada.project.policy.strategy == other

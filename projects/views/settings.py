@@ -14,8 +14,9 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from projects import access, policies, setup, uploads
 from projects.errors import Refused
-from projects.forms import GeneralForm, PolicyForm, ReasonForm, SourceForm
+from projects.forms import GeneralForm, ReasonForm, SourceForm
 from projects.models import Project, Upload
+from projects.policy_forms import PolicyForm
 from projects.views import common
 from projects.views.labels import editing
 

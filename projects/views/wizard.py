@@ -16,8 +16,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from projects import access, policies, setup, uploads
 from projects.errors import Refused
-from projects.forms import PolicyForm, ProjectForm, SourceForm
+from projects.forms import ProjectForm, SourceForm
 from projects.models import Membership, Project, Upload
+from projects.policy_forms import PolicyForm
 from projects.views import common
 from projects.views.guidelines import writing
 from projects.views.labels import editing
