@@ -221,7 +221,7 @@ def test_the_loop_says_how_many_answers_are_missing(project):
     ModelVersion.objects.create(
         project=project, round=done_round(project, 1), learner="logistic", path="x", training_items=20
     )
-    Project.objects.filter(pk=project.pk).update(round_mark=1)
+    Project.objects.filter(pk=project.pk).update(round_mark=1, has_model=True)
     project.refresh_from_db()
     queue.publish(project, [queue.Pick(item.pk, "strategy") for item in project.items.all()], 1)
     seen = look(project)

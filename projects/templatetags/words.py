@@ -6,6 +6,8 @@ from datetime import datetime
 
 from django import template
 from django.utils.timesince import timesince
+from django.utils.timezone import now
+from django.utils.translation import gettext as _
 
 from projects import reasons
 
@@ -15,7 +17,10 @@ register = template.Library()
 @register.filter
 def age(since: datetime | None) -> str:
     """Say how long ago in one unit: «3 hours»."""
-    return timesince(since, depth=1) if since else ""
+    if since is None:
+        return ""
+    at = now()
+    return timesince(since, at, depth=1) if (at - since).total_seconds() >= 60 else _("less than a minute")
 
 
 @register.filter
