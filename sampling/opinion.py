@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -13,9 +13,10 @@ from projects import reasons
 from projects.models import Item, Label
 from sampling import shards
 from sampling.core.arrays import FloatArray
-from sampling.core.learners import Model
-from sampling.core.loop import Trained
 from sampling.models import FeatureShard, ModelVersion
+
+if TYPE_CHECKING:
+    from sampling.core.learners import Model
 
 TOP: Final = 3
 
@@ -59,4 +60,6 @@ def _features(item: Item, feature_set: int | None) -> FloatArray | None:
 @lru_cache(maxsize=4)
 def _champion(path: str) -> Model:
     """A model never changes once it is stored."""
+    from sampling.core.loop import Trained  # Loads the learner: only for whoever asks.
+
     return Trained.from_state(shards.load(path)).champion

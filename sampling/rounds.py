@@ -83,7 +83,7 @@ def _claimed(project: Project, at: datetime) -> Round | None:
         row.filter(attempt=round_.attempt).update(**_failure(round_.attempt, died))
         return None
     state = Round.State.RUNNING
-    if not claims.claim(row, round_.attempt, state=state, step="", heartbeat_at=at, started_at=at):
+    if not claims.claim(row, round_.attempt, state=state, step="", heartbeat_at=at, started_at=now()):
         return None
     round_.refresh_from_db()
     return round_
