@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Max, QuerySet
 from django.utils.timezone import now
+from threadpoolctl import threadpool_limits
 
 from projects.models import Item, Project, Upload
 from sampling import claims, shards
@@ -73,7 +74,8 @@ def offers(project: Project, at: datetime) -> list[Offer]:
 
 def perform(offer: Offer) -> int | None:
     """Do a piece of work and return its project's id; None when somebody else has it by now."""
-    return _fit(offer) if offer.kind == "fit" else _compute(offer)
+    with threadpool_limits(settings.WORKER_THREADS):
+        return _fit(offer) if offer.kind == "fit" else _compute(offer)
 
 
 def advance(project: Project, at: datetime) -> bool:

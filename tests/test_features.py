@@ -14,7 +14,7 @@ from PIL import Image
 
 from projects.models import Project, Upload
 from sampling import contents, features, generations, queries, shards
-from sampling.core.featurizers import FEATURIZERS
+from sampling.core.featurizers import FEATURIZERS, default_for
 from sampling.models import FeatureSet, FeatureShard
 from tests.factories import make_items, make_project
 from tests.threads import in_threads
@@ -258,3 +258,22 @@ def test_a_picture_that_cannot_be_read_is_none_and_the_others_are_there():
     assert found[0] is not None
     assert 256 <= min(found[0].size) < 1000
     assert len(pictures) == 3
+
+
+@pytest.mark.django_db
+def test_pictures_get_the_features_of_what_they_show():
+    project = make_project(media="image")
+    items = make_items(project, 6)
+    for number, item in enumerate(items):
+        file = BytesIO()
+        Image.new("RGB", (40, 40), "red" if number % 2 else "navy").save(file, "PNG")
+        item.image = default_storage.save("items/plain.png", ContentFile(file.getvalue()))
+        item.save()
+    finish(project)
+    feature_set = generations.usable(project)
+    assert feature_set is not None
+    assert feature_set.featurizer == default_for("image")
+    x = features.table(generations.ready_shards(feature_set))[:]
+    alike = x @ x.T
+    assert alike[0, 2] == pytest.approx(1, abs=1e-4)
+    assert alike[0, 1] < 0.99

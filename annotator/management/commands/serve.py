@@ -105,7 +105,8 @@ def web(host: str, port: int) -> Child:
     command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws", "--http", "1"]
     command += ["--host", host, "--port", str(port)]
     command += ["--workers", str(processes), "--blocking-threads", str(threads)]
-    command += ["--backpressure", "64", "--respawn-failed-workers", "--workers-kill-timeout", "8"]
+    # Connections that a process keeps, idle ones too: a browser holds up to six.
+    command += ["--backpressure", "1024", "--respawn-failed-workers", "--workers-kill-timeout", "8"]
     command += ["--log-level", "warning", "annotator.wsgi:application"]
     return Child("The web server", command, environment={"SERVED": "1"})
 
