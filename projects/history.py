@@ -148,7 +148,7 @@ def _words(name: str, value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, list):
-        shown = ", ".join(str(one) for one in value[:12])
-        rest = len(value) - 12
+        shown = ", ".join(str(one) for one in value[:8])
+        rest = len(value) - 8
         return shown if rest <= 0 else _("%(names)s and %(rest)s more") % {"names": shown, "rest": rest}
     return str(_CHOICES.get(name, {}).get(str(value), value))

@@ -55,6 +55,8 @@ def choose(upload: Upload, choices: dict[str, Any]) -> Upload:
     """Say which column is what; the file is checked again under that reading."""
     if upload.state not in OPEN:
         raise Refused(_("This file is already being imported."))
+    # Other columns, other bad rows: what was decided about them before does not hold any more.
+    Upload.objects.filter(pk=upload.pk).update(good_rows_only=False)
     return files.choose(upload, files.Columns(**choices))
 
 

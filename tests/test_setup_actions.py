@@ -366,3 +366,12 @@ def test_labels_of_different_projects_do_not_meet():
     one, two = make_project(labels=["a", "b"]), make_project(labels=["a", "b"])
     labelset.change(one.labels.get(name="a"), make_admin(one).user, {"name": "z", "key": "9"})
     assert Label.objects.filter(project=two, name="a", key="1").exists()
+
+
+def test_other_columns_ask_anew_what_becomes_of_the_bad_rows():
+    project, ada = make_draft()
+    upload = add_file(project, [{"a": "one", "b": ""}, {"a": "", "b": "two"}])
+    uploads.accept(upload, ada.user, good_rows_only=True)
+    uploads.choose(upload, {"content": "b"})
+    with pytest.raises(Refused, match="bad rows"):
+        setup.start(project, ada.user)
