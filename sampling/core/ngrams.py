@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,8 @@ from .arrays import BoolArray, IntArray
 
 # Characters of a text that are read; what comes after adds cost and hardly any meaning.
 LONGEST = 8_000
+# Texts and characters that are counted at once: about 100 MB of hashes.
+TEXTS_AT_ONCE, CHARACTERS_AT_ONCE = 512, 500_000
 WORD_BITS, CHARACTER_BITS = 17, 18
 CHARACTERS = range(2, 6)
 # From here on a script writes whole words as one or two characters (kana, Han, Hangul).
@@ -26,6 +29,17 @@ _MIX = np.uint64(0xD6E8FEB86659FD93)
 def cleaned(text: str) -> str:
     """The text as it is compared: compatible forms made one, lower case, single blanks, one at each end."""
     return f" {' '.join(unicodedata.normalize('NFKC', text[:LONGEST]).lower().split())} "
+
+
+def portions(texts: Sequence[str]) -> list[slice]:
+    """Slices of the texts that are each small enough to be counted at once."""
+    cuts, characters = [0], 0
+    for row, text in enumerate(texts):
+        characters += min(len(text), LONGEST)
+        if row > cuts[-1] and (characters > CHARACTERS_AT_ONCE or row - cuts[-1] >= TEXTS_AT_ONCE):
+            cuts.append(row)
+            characters = min(len(text), LONGEST)
+    return [slice(a, b) for a, b in pairwise([*cuts, len(texts)]) if b > a]
 
 
 def counts(texts: Sequence[str]) -> tuple[sparse.csr_array, sparse.csr_array]:

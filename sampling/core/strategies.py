@@ -143,10 +143,12 @@ def _covering(scores: Scores, pool: Pool, size: int, rng: np.random.Generator) -
 
 
 def _placed(candidates: IntArray, fresh: BoolArray, cluster: IntArray, places: IntArray) -> IntArray:
-    """The candidates as they are taken: fresh ones within their quota, other fresh ones, the rest."""
-    first, rest = candidates[fresh], candidates[~fresh]
-    within = turns(cluster[first]) < places[cluster[first]]
-    return np.concatenate([first[within], first[~within], rest])
+    """The candidates as they are taken: fresh ones within their quota, other fresh ones, then the rest."""
+    parts = []
+    for rows in (candidates[fresh], candidates[~fresh]):
+        within = turns(cluster[rows]) < places[cluster[rows]]
+        parts += [rows[within], rows[~within]]
+    return np.concatenate(parts)
 
 
 def _fresh(x: FloatArray, labelled: FloatArray | None) -> BoolArray:

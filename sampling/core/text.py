@@ -14,8 +14,8 @@ from scipy import sparse
 from sklearn.utils.extmath import randomized_svd
 from threadpoolctl import threadpool_limits
 
-from .arrays import FloatArray, IntArray, State, chunks, unit_rows
-from .ngrams import LONGEST, counts
+from .arrays import FloatArray, IntArray, State, unit_rows
+from .ngrams import LONGEST, counts, portions
 
 if TYPE_CHECKING:
     from wordllama import WordLlamaInference
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 # Fitting reads at most so many texts and n-grams in all, and keeps so many columns of words and of
 # characters: together they bound time, memory and the size of the state.
 FIT_TEXTS, FIT_ENTRIES, FIT_COLUMNS = 20_000, 6_000_000, 25_000
-TEXTS_AT_ONCE = 512
 
 
 class Lsa:
@@ -59,7 +58,7 @@ class Lsa:
     def transform(self, contents: Sequence[str]) -> FloatArray:
         """Rows (n, 256) of length 1; a text that shares nothing with the fitted ones gets the diagonal."""
         out = np.empty((len(contents), self.dimension), np.float32)
-        for part in chunks(len(contents), TEXTS_AT_ONCE):
+        for part in portions(contents):
             out[part] = self._weighted(counts(contents[part])) @ self._components
         return unit_rows(out)
 
@@ -69,7 +68,7 @@ class Lsa:
             "characters": self._columns[1].astype(np.int32),
             "word_idf": self._idf[0],
             "character_idf": self._idf[1],
-            "components": self._components,
+            "components": self._components.astype(np.float16),
         }
 
     @classmethod
@@ -77,14 +76,14 @@ class Lsa:
         made = cls()
         made._columns = (state["words"].astype(np.int64), state["characters"].astype(np.int64))
         made._idf = (state["word_idf"], state["character_idf"])
-        made._components = state["components"]
+        made._components = state["components"].astype(np.float32)
         return made
 
     def _sampled(self, contents: Sequence[str], rng: np.random.Generator) -> list[sparse.csr_array]:
-        order = rng.permutation(len(contents))[:FIT_TEXTS]
+        drawn = [contents[row] for row in rng.permutation(len(contents))[:FIT_TEXTS]]
         parts, entries = [], 0
-        for part in chunks(len(order), TEXTS_AT_ONCE):
-            parts.append(counts([contents[row] for row in order[part]]))
+        for part in portions(drawn):
+            parts.append(counts(drawn[part]))
             entries += sum(block.nnz for block in parts[-1])
             if entries > FIT_ENTRIES:
                 break
@@ -113,7 +112,8 @@ def _directions(rows: sparse.csr_array, width: int, rng: np.random.Generator) ->
             seed = int(rng.integers(2**31))
             _, values, directions = randomized_svd(rows, rank, n_iter=2, random_state=seed)
         out[:, :rank] = np.where(values[:, None] > 1e-5 * values[0], directions, 0).T
-    return out
+    # As the state keeps them: half the size, and the same rows before and after it.
+    return out.astype(np.float16).astype(np.float32)
 
 
 @cache
@@ -138,7 +138,7 @@ def word_means(contents: Sequence[str]) -> FloatArray:
     vectors = word_vectors()
     table = vectors.embedding
     out = np.zeros((len(contents), table.shape[1]), np.float32)
-    for part in chunks(len(contents), TEXTS_AT_ONCE):
+    for part in portions(contents):
         texts = [text[:LONGEST].encode("utf-8", "replace").decode() for text in contents[part]]
         encoded = vectors.tokenizer.encode_batch(texts, add_special_tokens=False)
         for row, tokens in enumerate(encoded, part.start):

@@ -167,3 +167,12 @@ print(logging.getLogger().handlers, logging.getLogger().level)
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ
     )
     assert run.stdout.splitlines() == ["[]", "[] 30"]
+
+
+@given(st.lists(st.integers(0, 12_000), max_size=40))
+def test_texts_are_counted_in_portions_that_leave_none_out(lengths):
+    cuts = ngrams.portions(["x" * length for length in lengths])
+    assert [row for cut in cuts for row in range(cut.start, cut.stop)] == list(range(len(lengths)))
+    for cut in cuts:
+        read = sum(min(length, ngrams.LONGEST) for length in lengths[cut])
+        assert read <= ngrams.CHARACTERS_AT_ONCE or cut.stop - cut.start == 1
