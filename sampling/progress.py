@@ -135,7 +135,8 @@ def over_time(project: Project) -> charts.Chart:
     """Items with a settled label, added up since the first one."""
     points, unit = remembered(f"over-time:{project.pk}", _mark(project), lambda: _over_time(project))
     return charts.line(
-        [charts.Series(_("labelled items"), points)] if points else [],
+        # One point is no curve.
+        [charts.Series(_("labelled items"), points)] if len(points) > 1 else [],
         title=_("Labelled items over time"),
         x_label=unit,
         y_label=_("items"),
