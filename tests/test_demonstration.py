@@ -2,6 +2,7 @@
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from annotator import demonstration
 from annotator.management.commands import demo
@@ -30,7 +31,7 @@ def test_a_visitor_finds_a_trained_model_a_curve_and_two_disputes(name):
 
 def test_a_folder_with_other_data_is_left_alone(settings, tmp_path, monkeypatch):
     settings.DATA_DIR = tmp_path
-    monkeypatch.setattr(demo.connection, "vendor", "sqlite")
+    monkeypatch.setattr(connection, "vendor", "sqlite")
     (tmp_path / "annotator.sqlite3").write_text("years of work")
     with pytest.raises(CommandError, match="no demonstration"):
         call_command("demo", "--reset")

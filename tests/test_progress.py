@@ -11,6 +11,7 @@ from django.utils.timezone import now
 
 from projects import agreement, queue
 from projects.models import Item, Membership, Project
+from projects.quality.agreement import Agreement
 from sampling import live, progress
 from sampling.models import FeatureSet, FeatureShard, ModelVersion, Round
 from tests.factories import answer, make_admin, make_items, make_lead, make_member, make_project, make_user
@@ -167,7 +168,7 @@ def test_sets_of_labels_agree_by_their_overlap():
     ],
 )
 def test_agreement_is_told_by_its_interval(figures, words):
-    assert words in agreement.verdict(agreement.Agreement(*figures))
+    assert words in agreement.verdict(Agreement(*figures))
 
 
 def test_people_are_shown_with_what_they_did_and_how_fast(project):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -26,6 +28,12 @@ FOUR_PEOPLE = [
     ". 3 3 3 2 3 4 2 2 5 1 .",
     "1 2 3 3 2 4 4 1 2 5 1 .",
 ]
+
+
+def agreed(votes, **options):
+    """Agreement of items, people and answers that come as one."""
+    items, people, answers = votes
+    return agreement(items, people, answers, **options)
 
 
 def votes_of(rows):
@@ -75,11 +83,11 @@ def tables(draw, labels=4, people=4, items=12):
     ],
 )
 def test_alpha_equals_published_worked_examples(rows, metric, expected):
-    assert agreement(*votes_of(rows), metric=metric).alpha == pytest.approx(expected, abs=0.0005)
+    assert agreed(votes_of(rows), metric=metric).alpha == pytest.approx(expected, abs=0.0005)
 
 
 def test_only_items_with_two_votes_and_the_people_on_them_are_counted():
-    result = agreement(*votes_of(FOUR_PEOPLE))
+    result = agreed(votes_of(FOUR_PEOPLE))
     assert (result.items, result.people) == (11, 4)
     assert result.raw == pytest.approx(np.mean([1, 0.5, 1, 1, 1, 0, 1, 0.5, 1, 1, 1]))
 
@@ -87,10 +95,10 @@ def test_only_items_with_two_votes_and_the_people_on_them_are_counted():
 @given(tables())
 def test_alpha_follows_its_definition(table):
     items, _, answers = table
-    result = agreement(*table)
+    result = agreed(table)
     assume(result.alpha is not None)
     assert result.alpha == pytest.approx(by_definition(items, answers, lambda a, b: a != b))
-    squared = agreement(*table, metric="interval", values=np.array([1.0, 2.0, 4.0, 9.0]))
+    squared = agreed(table, metric="interval", values=np.array([1.0, 2.0, 4.0, 9.0]))
     scale = [1, 2, 4, 9]
     assert squared.alpha == pytest.approx(
         by_definition(items, answers, lambda a, b: (scale[a] - scale[b]) ** 2)
@@ -119,7 +127,7 @@ def test_renaming_people_labels_and_items_changes_nothing(table, random):
     order = np.array(random.sample(range(len(items)), len(items)))
     first = agreement(items, people, answers)
     second = agreement(items[order] * 1000 + 7, 50 - people[order], renamed[order])
-    for one, other in zip(first.__getstate__(), second.__getstate__(), strict=True):
+    for one, other in zip(astuple(first), astuple(second), strict=True):
         assert one == pytest.approx(other)
 
 
@@ -132,7 +140,7 @@ def test_items_with_one_vote_and_asking_twice_change_nothing(table):
         np.concatenate([people, np.full(5, 77)]),
         np.concatenate([answers, np.array([0, 1, 2, 3, 0])]),
     )
-    assert more == agreement(*table) == agreement(*table)
+    assert more == agreed(table) == agreed(table)
 
 
 @given(st.lists(st.integers(0, 3), min_size=2, max_size=30), st.integers(2, 4))
@@ -151,7 +159,7 @@ def test_alpha_is_one_when_all_agree_on_two_classes_and_undefined_on_one(answers
 def test_without_an_item_with_two_votes_alpha_is_undefined(metric):
     nothing = np.array([], dtype=np.int64)
     for votes in ((nothing, nothing, nothing), (np.array([1, 2]), np.array([1, 1]), np.array([0, 1]))):
-        result = agreement(*votes, metric=metric)
+        result = agreed(votes, metric=metric)
         assert (result.alpha, result.items, result.people, result.undefined) == (None, 0, 0, "no_pairs")
 
 
@@ -175,8 +183,8 @@ def crowd(rng, n, spread=0.2):
 @pytest.mark.parametrize("metric", ["nominal", "ordinal"])
 def test_the_interval_covers_the_alpha_of_the_population(metric):
     rng = np.random.default_rng(20)
-    population = agreement(*crowd(rng, 100_000), metric=metric).alpha
-    drawn = [agreement(*crowd(rng, 200), metric=metric) for _ in range(200)]
+    population = agreed(crowd(rng, 100_000), metric=metric).alpha
+    drawn = [agreed(crowd(rng, 200), metric=metric) for _ in range(200)]
     assert 0.90 <= np.mean([d.low <= population <= d.high for d in drawn]) <= 0.98
 
 
@@ -205,7 +213,7 @@ def test_the_distance_between_sets_by_hand():
 def test_sets_of_one_label_agree_as_single_answers_do(table):
     items, people, answers = table
     whole = set_agreement(items, people, np.eye(3, dtype=bool)[answers])
-    for one, other in zip(whole.__getstate__(), agreement(*table).__getstate__(), strict=True):
+    for one, other in zip(astuple(whole), astuple(agreed(table)), strict=True):
         assert one == pytest.approx(other)
 
 
@@ -258,4 +266,4 @@ def test_wilson_by_hand():
 def test_bad_arrays_are_refused_by_name(arguments, message):
     *arrays, metric = arguments if isinstance(arguments[-1], str) else (*arguments, "nominal")
     with pytest.raises(ValueError, match=message):
-        agreement(*map(np.array, arrays), metric=metric)
+        agreed([np.array(array) for array in arrays], metric=metric)
