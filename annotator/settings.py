@@ -47,7 +47,9 @@ ALLOWED_HOSTS = env_list("ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "[::1]"]
 SECURE = env_flag("SECURE", bool(os.environ.get("ALLOWED_HOSTS")))
 CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS")
 # Where people find the site: only for links that a command prints.
-SITE_URL = os.environ.get("SITE_URL") or (f"https://{ALLOWED_HOSTS[0]}" if SECURE else "http://localhost:8000")
+SITE_URL = os.environ.get("SITE_URL") or (
+    f"https://{ALLOWED_HOSTS[0]}" if SECURE else "http://localhost:8000"
+)
 
 INSTALLED_APPS = [
     "annotator",
@@ -119,7 +121,8 @@ def _database() -> dict[str, Any]:
         "transaction_mode": "IMMEDIATE",
         "timeout": 30,
         "init_command": (
-            "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;PRAGMA cache_size=-65536;PRAGMA temp_store=MEMORY;"
+            "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;"
+            "PRAGMA cache_size=-65536;PRAGMA temp_store=MEMORY;"
         ),
     }
     # Django's default test database lives in memory, where threads share one connection.

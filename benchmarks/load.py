@@ -22,6 +22,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -33,7 +34,9 @@ sys.path.insert(0, str(ROOT))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--annotators", type=int, default=16)
     parser.add_argument("--items", type=int, default=10_000)
     parser.add_argument("--seconds", type=float, default=20)
@@ -54,7 +57,7 @@ def main() -> None:
 
 
 @contextlib.contextmanager
-def environment(sqlite: bool):
+def environment(sqlite: bool) -> Iterator[str]:
     """Give the server a database, a Redis and a data folder that end with the run."""
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="annotator-load-"))
@@ -87,9 +90,11 @@ def create_database() -> None:
 
     database = settings.DATABASES["default"]
     place = {"host": database["HOST"], "user": database["USER"], "port": database["PORT"] or None}
-    with psycopg.connect(dbname="postgres", autocommit=True, **place) as server_connection:
-        with contextlib.suppress(psycopg.errors.DuplicateDatabase):
-            server_connection.execute(f'CREATE DATABASE "{database["NAME"]}"')
+    with (
+        psycopg.connect(dbname="postgres", autocommit=True, **place) as server_connection,
+        contextlib.suppress(psycopg.errors.DuplicateDatabase),
+    ):
+        server_connection.execute(f'CREATE DATABASE "{database["NAME"]}"')
 
 
 def durable(connection: Any) -> None:
@@ -101,7 +106,7 @@ def durable(connection: Any) -> None:
 
 
 def prepare(options: argparse.Namespace) -> tuple[int, list[str]]:
-    """Fill a project as an import and a round leave it; return its id and a signed-in session for each person."""
+    """Fill a project as an import and a round leave it; return its id and a session for each person."""
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
     from django.contrib.sessions.backends.db import SessionStore
 
@@ -139,21 +144,23 @@ def prepare(options: argparse.Namespace) -> tuple[int, list[str]]:
         session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
         session[HASH_SESSION_KEY] = user.get_session_auth_hash()
         session.create()
-        sessions.append(session.session_key)
+        sessions.append(str(session.session_key))
     batch = queries.pool(project).order_by("shuffle").values_list("pk", flat=True)[:3000]
     queue.publish(project, [queue.Pick(pk, "strategy", {"why": "unsure_between"}) for pk in batch], 1)
     return project.pk, sessions
 
 
 @contextlib.contextmanager
-def server(folder: str, worker: bool):
+def server(folder: str, worker: bool) -> Iterator[tuple[int, psutil.Process]]:
     """Run the product's own server on a free port."""
     from tests.services import free_port
 
     port = free_port()
     command = [sys.executable, "manage.py", "serve", "--port", str(port)]
-    log = Path(folder, "server.log").open("w")
-    process = subprocess.Popen(command + ([] if worker else ["--no-worker"]), cwd=ROOT, stdout=log, stderr=log)
+    log = Path(folder, "server.log").open("w")  # noqa: SIM115
+    process = subprocess.Popen(
+        command + ([] if worker else ["--no-worker"]), cwd=ROOT, stdout=log, stderr=log
+    )
     try:
         for _ in range(300):
             with contextlib.suppress(OSError):
@@ -174,7 +181,12 @@ class Player(threading.Thread):
     """A person: answers the item on the stage, keeps five ahead, thinks for a moment."""
 
     def __init__(
-        self, port: int, project_id: int, session: str, options: argparse.Namespace, start_line: threading.Barrier
+        self,
+        port: int,
+        project_id: int,
+        session: str,
+        options: argparse.Namespace,
+        start_line: threading.Barrier,
     ) -> None:
         super().__init__(daemon=True)
         self.start_line = start_line
@@ -208,7 +220,12 @@ class Player(threading.Thread):
         """Submit the item on the stage and take what comes for it."""
         sent = []
         if hand:
-            answer = {"id": str(uuid4()), "item": hand.pop(0), "kind": "answer", "labels": [self.rng.choice(labels)]}
+            answer = {
+                "id": str(uuid4()),
+                "item": hand.pop(0),
+                "kind": "answer",
+                "labels": [self.rng.choice(labels)],
+            }
             sent.append({**answer, "note": "", "reason": "", "active_ms": 900})
         body = json.dumps({"submissions": sent, "want": 6, "have": hand})
         start = time.perf_counter()
@@ -255,7 +272,9 @@ def database_process() -> psutil.Process | None:
     return None
 
 
-def measure(options, port: int, process: psutil.Process, project_id: int, sessions: list[str]) -> dict[str, Any]:
+def measure(
+    options: argparse.Namespace, port: int, process: psutil.Process, project_id: int, sessions: list[str]
+) -> dict[str, Any]:
     """Let everybody label for a while; return the figures and, under ``_players``, the players."""
     web = [c for c in process.children(recursive=True) if "granian" in " ".join(c.cmdline())]
     root = web[0] if web else process
@@ -281,19 +300,24 @@ def measure(options, port: int, process: psutil.Process, project_id: int, sessio
         "p50_ms": round(1000 * times[len(times) // 2], 1) if times else None,
         "p95_ms": round(1000 * times[int(len(times) * 0.95)], 1) if times else None,
         "server_cpu_ms_per_cycle": round(1000 * (cpu(root) - before) / cycles, 2),
-        "database_cpu_ms_per_cycle": round(1000 * (cpu(postgres) - before_database) / cycles, 2) if postgres else 0,
+        "database_cpu_ms_per_cycle": round(1000 * (cpu(postgres) - before_database) / cycles, 2)
+        if postgres
+        else 0,
         "errors": dict(sum((player.errors for player in players), Counter())),
         "_players": players,
     }
 
 
 def check(project_id: int, players: list[Player]) -> dict[str, int]:
-    """Count items that more people got than they have places, and answers that were accepted and are not there."""
+    """Count items that went to more people than they have places, and accepted answers that are not there."""
     from projects.models import Annotation, QueueEntry
 
     places = dict(QueueEntry.objects.filter(project_id=project_id).values_list("item_id", "places"))
     served = Counter(item for player in players for item in player.served)
-    stored = {str(pk) for pk in Annotation.objects.filter(project_id=project_id).values_list("submission", flat=True)}
+    stored = {
+        str(pk)
+        for pk in Annotation.objects.filter(project_id=project_id).values_list("submission", flat=True)
+    }
     accepted = set().union(*(player.accepted for player in players))
     return {
         "double_served": sum(count > places.get(item, 1) for item, count in served.items()),

@@ -1,4 +1,4 @@
-"""What the layers above may listen to. Sent after commit; a receiver must stand to be called twice, or never."""
+"""What the layers above may listen to. Sent after commit; a receiver may be called twice, or never."""
 
 from django.dispatch import Signal
 

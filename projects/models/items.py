@@ -93,14 +93,20 @@ class Item(models.Model):
         indexes = [
             models.Index(fields=["project", "shuffle"], condition=Q(state="open"), name="item_open_random"),
             models.Index(
-                fields=["project", "shuffle"], condition=Q(state="open", holdout=True), name="item_open_holdout"
+                fields=["project", "shuffle"],
+                condition=Q(state="open", holdout=True),
+                name="item_open_holdout",
             ),
             models.Index(
-                fields=["project", "shuffle"], condition=Q(state="open", agreement=True), name="item_open_agreement"
+                fields=["project", "shuffle"],
+                condition=Q(state="open", agreement=True),
+                name="item_open_agreement",
             ),
             models.Index(fields=["project", "state", "number"], name="item_state"),
             models.Index(fields=["project", "settled_at"], condition=Q(state="settled"), name="item_settled"),
-            models.Index(fields=["project", "number"], condition=~Q(image="") & Q(thumbnail=""), name="item_no_thumb"),
+            models.Index(
+                fields=["project", "number"], condition=~Q(image="") & Q(thumbnail=""), name="item_no_thumb"
+            ),
         ]
 
     def __str__(self) -> str:

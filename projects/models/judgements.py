@@ -29,7 +29,9 @@ class Annotation(models.Model):
     annotator = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="annotations")
     revision = models.PositiveIntegerField(default=1)
     # The revision that this one replaces. What no row replaces is what the person says now.
-    supersedes = models.OneToOneField("self", models.CASCADE, null=True, blank=True, related_name="superseded_by")
+    supersedes = models.OneToOneField(
+        "self", models.CASCADE, null=True, blank=True, related_name="superseded_by"
+    )
     # Made in the browser: the same submission sent again is stored once.
     submission = models.UUIDField(unique=True)
     kind = models.CharField(max_length=9, choices=Kind.choices, default=Kind.ANSWER)
@@ -48,7 +50,9 @@ class Annotation(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["item", "annotator", "revision"], name="annotation_revision_once"),
+            models.UniqueConstraint(
+                fields=["item", "annotator", "revision"], name="annotation_revision_once"
+            ),
             models.CheckConstraint(
                 condition=Q(revision=1, supersedes=None) | Q(revision__gt=1, supersedes__isnull=False),
                 name="annotation_chain",
@@ -85,7 +89,9 @@ class Dispute(models.Model):
     closed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["item"], condition=Q(state="open"), name="dispute_open_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["item"], condition=Q(state="open"), name="dispute_open_once")
+        ]
         indexes = [
             models.Index(fields=["project", "opened_at"], condition=Q(state="open"), name="dispute_oldest"),
         ]

@@ -71,7 +71,9 @@ class Label(models.Model):
     name = models.CharField(max_length=80)
     description = models.TextField(blank=True)
     # One of the twelve hues of the design, 1 to 12, readable in light and dark.
-    hue = models.PositiveSmallIntegerField(default=1, validators=[MinValueValidator(1), MaxValueValidator(12)])
+    hue = models.PositiveSmallIntegerField(
+        default=1, validators=[MinValueValidator(1), MaxValueValidator(12)]
+    )
     key = models.CharField(max_length=1, blank=True)
     # Where people see it: lower first, then by position. Columns never follow it.
     order = models.PositiveIntegerField(default=0)
@@ -136,7 +138,9 @@ class Policy(models.Model):
     strategy = models.CharField(max_length=40, default="default")
     learner = models.CharField(max_length=40, default="logistic")
     # Answers between two rounds, and items that a round picks.
-    batch_size = models.PositiveIntegerField(default=50, validators=[MinValueValidator(1), MaxValueValidator(5000)])
+    batch_size = models.PositiveIntegerField(
+        default=50, validators=[MinValueValidator(1), MaxValueValidator(5000)]
+    )
     committee_size = models.PositiveSmallIntegerField(
         default=3, validators=[MinValueValidator(1), MaxValueValidator(20)]
     )
@@ -145,8 +149,12 @@ class Policy(models.Model):
     holdout_max = models.PositiveIntegerField(default=500)
     holdout_mix = models.FloatField(default=0.15, validators=[MinValueValidator(0), MaxValueValidator(0.5)])
     # Annotations an item needs; and the random share of items that several people label.
-    overlap = models.PositiveSmallIntegerField(default=1, validators=[MinValueValidator(1), MaxValueValidator(9)])
-    agreement_share = models.FloatField(default=0.10, validators=[MinValueValidator(0), MaxValueValidator(0.5)])
+    overlap = models.PositiveSmallIntegerField(
+        default=1, validators=[MinValueValidator(1), MaxValueValidator(9)]
+    )
+    agreement_share = models.FloatField(
+        default=0.10, validators=[MinValueValidator(0), MaxValueValidator(0.5)]
+    )
     agreement_overlap = models.PositiveSmallIntegerField(
         default=2, validators=[MinValueValidator(2), MaxValueValidator(9)]
     )
@@ -160,7 +168,9 @@ class Policy(models.Model):
         verbose_name_plural = "policies"
         constraints = [
             models.UniqueConstraint(fields=["project", "version"], name="policy_version_once"),
-            models.CheckConstraint(condition=Q(agreement_overlap__gte=F("overlap")), name="policy_overlap_order"),
+            models.CheckConstraint(
+                condition=Q(agreement_overlap__gte=F("overlap")), name="policy_overlap_order"
+            ),
         ]
 
     def __str__(self) -> str:

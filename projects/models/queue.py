@@ -33,7 +33,8 @@ class QueueEntry(models.Model):
     round_number = models.PositiveIntegerField(default=0)
     rank = models.BigIntegerField()
     stream = models.CharField(max_length=9, choices=Stream.choices)
-    # {"score", "cluster", "top": [[label position, probability], …], "disagreement", "why"}; see docs/sampling.md.
+    # {"score", "cluster", "top": [[label position, probability], …], "disagreement", "why"}:
+    # see docs/sampling.md.
     reason = models.JSONField(default=dict, blank=True)
     places = models.PositiveSmallIntegerField(default=1)
     # Places that nobody holds and nobody has answered.
@@ -45,10 +46,14 @@ class QueueEntry(models.Model):
         verbose_name_plural = "queue entries"
         constraints = [
             models.UniqueConstraint(fields=["item"], condition=Q(state="live"), name="entry_live_once"),
-            models.CheckConstraint(condition=Q(free__lte=models.F("places")), name="entry_free_within_places"),
+            models.CheckConstraint(
+                condition=Q(free__lte=models.F("places")), name="entry_free_within_places"
+            ),
         ]
         indexes = [
-            models.Index(fields=["project", "rank"], condition=Q(state="live", free__gt=0), name="entry_servable"),
+            models.Index(
+                fields=["project", "rank"], condition=Q(state="live", free__gt=0), name="entry_servable"
+            ),
             models.Index(fields=["project", "round_number"], name="entry_round"),
         ]
 
@@ -73,7 +78,13 @@ class Assignment(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["item", "annotator"], name="assignment_once")]
         indexes = [
-            models.Index(fields=["project", "expires_at"], condition=Q(state="leased"), name="assignment_leased"),
-            models.Index(fields=["annotator", "project"], condition=Q(state="leased"), name="assignment_mine"),
-            models.Index(fields=["annotator", "project"], condition=Q(state="skipped"), name="assignment_skipped"),
+            models.Index(
+                fields=["project", "expires_at"], condition=Q(state="leased"), name="assignment_leased"
+            ),
+            models.Index(
+                fields=["annotator", "project"], condition=Q(state="leased"), name="assignment_mine"
+            ),
+            models.Index(
+                fields=["annotator", "project"], condition=Q(state="skipped"), name="assignment_skipped"
+            ),
         ]
