@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,6 +48,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def empty_cache() -> Iterator[None]:
-    """Let no test see what another one cached: ids begin again in every test database."""
+    """Let no test see what another one cached: ids, and the paths made of them, begin again."""
     yield
     cache.clear()
+    for module, name in (("sampling.shards", "opened"), ("sampling.features", "_featurizer")):
+        if module in sys.modules:
+            getattr(sys.modules[module], name).cache_clear()
