@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, cast
+from itertools import islice
+from typing import Any, Final
 
 from django.core.files.storage import default_storage
 from django.db import IntegrityError, connection, transaction
@@ -22,10 +23,11 @@ STAGED: Final = (
     *("key", "external_id", "text", "image", "width", "height", "metadata"),
     *("shuffle", "holdout", "agreement"),
 )
-_GIVEN: Final = ("project_id", "number", "thumbnail")
+_GIVEN: Final = ("project_id", "thumbnail", "number")
 _SETTLED: Final = ("gold", "state", "settled_labels", "settled_source", "settled_at", "posterior", "method")
 _COLUMNS: Final = (*STAGED, *_GIVEN, *_SETTLED)
 _OPEN: Final = (None, Item.State.OPEN.value, None, "", None, None, "")
+_CHUNK: Final = 2000
 METHOD: Final = "import"
 
 
@@ -82,26 +84,38 @@ def _record(batch: Batch, count: int) -> None:
 
 
 def _items(batch: Batch, staged: Iterable[list[Any]], ids: dict[str, int]) -> Iterator[tuple[Any, ...]]:
-    """Yield the values of ``_COLUMNS`` for every staged row."""
-    known = str(batch.upload.columns.get("known", ""))
-    at = connection.ops.adapt_datetimefield_value(timezone.now())
-    for number, (*values, labels) in enumerate(staged, batch.before + 1):
-        settled = _OPEN
-        if labels is not None:
-            holdout = values[STAGED.index("holdout")]
-            settled = _settled(known, sorted(ids[name] for name in labels), holdout, at)
-        yield (*values, batch.project.pk, number, "", *settled)
+    """Yield the values of ``_COLUMNS`` for every staged row. SQLite is locked meanwhile: this is brief."""
+    given = (batch.project.pk, "")
+    holdout = STAGED.index("holdout")
+    settled = _Settled(str(batch.upload.columns.get("known", "")), ids)
+    for number, row in enumerate(staged, batch.before + 1):
+        labels = row.pop()
+        row.extend(given)
+        row.append(number)
+        row.extend(_OPEN if labels is None else settled[tuple(labels), row[holdout]])
+        yield tuple(row)
 
 
-def _settled(known: str, labels: list[int], holdout: bool, at: Any) -> tuple[Any, ...]:
-    """Return the values of ``_SETTLED`` for an item whose label is known."""
-    written = json.dumps(labels)
-    gold = json.dumps([labels]) if known == "gold" else None
-    if gold and not holdout:
-        # People are asked, and checked by it.
-        return (gold, *_OPEN[1:])
-    source = Item.Source.GOLD if gold else Item.Source.SEED
-    return (gold, Item.State.SETTLED.value, written, source.value, at, 1.0, METHOD)
+class _Settled(dict[tuple[tuple[str, ...], bool], tuple[Any, ...]]):
+    """The values of ``_SETTLED`` for an item with known labels, in the hold-out or not; each made once."""
+
+    def __init__(self, known: str, ids: dict[str, int]) -> None:
+        self._known, self._ids = known, ids
+        self._at = connection.ops.adapt_datetimefield_value(timezone.now())
+
+    def __missing__(self, key: tuple[tuple[str, ...], bool]) -> tuple[Any, ...]:
+        names, holdout = key
+        labels = sorted(self._ids[name] for name in names)
+        gold = json.dumps([labels]) if self._known == "gold" else None
+        if gold and not holdout:
+            # People are asked, and checked by it.
+            values: tuple[Any, ...] = (gold, *_OPEN[1:])
+        else:
+            source = Item.Source.GOLD if gold else Item.Source.SEED
+            settled = (Item.State.SETTLED.value, json.dumps(labels), source.value, self._at)
+            values = (gold, *settled, 1.0, METHOD)
+        self[key] = values
+        return values
 
 
 def _label_ids(batch: Batch) -> dict[str, int]:
@@ -119,32 +133,20 @@ def _insert(rows: Iterator[tuple[Any, ...]]) -> int:
     """Insert rows and return how many."""
     table = connection.ops.quote_name(Item._meta.db_table)
     names = ", ".join(connection.ops.quote_name(name) for name in _COLUMNS)
-    counted = _Counted(rows)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             with connection.wrap_database_errors, cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
-                for row in counted:
+                for row in rows:
                     copy.write_row(row)
-        else:
-            marks = ", ".join(["%s"] * len(_COLUMNS))
-            statement = f"INSERT INTO {table} ({names}) VALUES ({marks})"  # noqa: S608
-            cursor.executemany(statement, cast(list[tuple[Any, ...]], counted))
-    return counted.count
-
-
-class _Counted:
-    """Counts what passes."""
-
-    def __init__(self, rows: Iterator[tuple[Any, ...]]) -> None:
-        self._rows, self.count = rows, 0
-
-    def __iter__(self) -> _Counted:
-        return self
-
-    def __next__(self) -> tuple[Any, ...]:
-        row = next(self._rows)
-        self.count += 1
-        return row
+            return int(cursor.rowcount)
+        marks = ", ".join(["%s"] * len(_COLUMNS))
+        statement = f"INSERT INTO {table} ({names}) VALUES ({marks})"  # noqa: S608
+        count = 0
+        # Not in one go: Django would keep every row until the last is in.
+        while chunk := list(islice(rows, _CHUNK)):
+            cursor.executemany(statement, chunk)
+            count += len(chunk)
+        return count
 
 
 def folder(upload: Upload, attempt: int | None = None) -> str:
