@@ -78,9 +78,15 @@ def as_json(shown: Progress) -> dict[str, Any]:
     return {**asdict(shown), "sentence": shown.sentence()}
 
 
-def item_html(item: Item, project: Project) -> str:
-    """Render an item as the page shows it."""
-    return render_to_string("projects/_item.html", {"item": item, "project": project})
+def item_html(item: Item, project: Project, note: str = "") -> str:
+    """Render an item as the page shows it, with what a lead says to whoever is asked again."""
+    return render_to_string("projects/_item.html", {"item": item, "project": project, "lead_note": note})
+
+
+def lead_note(assignment: Assignment) -> str:
+    """What a lead wrote when an item was sent back for another vote."""
+    entry = assignment.entry
+    return str(entry.reason.get("note", "")) if entry.stream == QueueEntry.Stream.AGAIN else ""
 
 
 def in_hand(
@@ -88,9 +94,9 @@ def in_hand(
 ) -> list[dict[str, Any]]:
     """Render the items that the browser does not have yet. Never a word on why, or on who else."""
     missing = [assignment for assignment in assignments if assignment.item_id not in have]
-    prefetch_related_objects(missing, "item")
+    prefetch_related_objects(missing, "item", "entry")
     return [
-        {"id": row.item_id, "number": row.item.number, "html": item_html(row.item, project)}
+        {"id": row.item_id, "number": row.item.number, "html": item_html(row.item, project, lead_note(row))}
         for row in missing
     ]
 

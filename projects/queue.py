@@ -18,6 +18,7 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, QuerySet
 from django.utils.timezone import now
 
+from projects import queries
 from projects.models import Assignment, Item, Membership, Policy, Project, QueueEntry
 
 # Between two rounds' ranks: no batch is longer.
@@ -59,7 +60,7 @@ def publish(project: Project, picks: Sequence[Pick], round_number: int) -> int:
 
 def ask_again(item: Item, round_number: int = 0) -> None:
     """Ask one more person about an item, before everything else. The caller holds the item's lock."""
-    counted = Assignment.objects.filter(item=item, state=Assignment.State.SUBMITTED).count()
+    counted = queries.votes([item.pk]).count()
     live = QueueEntry.objects.filter(item=item, state=QueueEntry.State.LIVE)
     reason = {"why": "lead_asked"}
     if live.update(places=counted + 1, free=1, stream=_Stream.AGAIN, reason=reason):

@@ -32,7 +32,7 @@ def rejudge(project: Project, rules: Rules, item: Item, said: Sequence[Annotatio
         item.state == Item.State.SETTLED and item.settled_source in FIXED
     ):
         return
-    flagged = any(annotation.kind == Annotation.Kind.FLAG for annotation in said)
+    flagged = _flagged(item, said)
     votes = [as_vote(annotation) for annotation in said if annotation.kind in Annotation.COUNTED]
     if item.state == Item.State.DISPUTED and not _flag_taken_back(item, flagged, at):
         return
@@ -42,6 +42,15 @@ def rejudge(project: Project, rules: Rules, item: Item, said: Sequence[Annotatio
         _reopen(item)
     else:
         _decide(project, rules, item, votes, at)
+
+
+def _flagged(item: Item, said: Sequence[Annotation]) -> bool:
+    """Whether a flag stands that no lead has answered yet: one sent back was heard."""
+    flags = [annotation.created_at for annotation in said if annotation.kind == Annotation.Kind.FLAG]
+    if not flags:
+        return False
+    heard = item.disputes.filter(state=Dispute.State.SENT_BACK).order_by("-closed_at").first()
+    return heard is None or heard.closed_at is None or max(flags) > heard.closed_at
 
 
 def as_vote(annotation: Annotation) -> frozenset[int]:

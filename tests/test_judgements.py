@@ -1,8 +1,10 @@
 """Judgements: stored once, settled, taken back, disputed."""
 
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.utils.timezone import now
 
 from projects import actions, queries, queue
 from projects.errors import Refused
@@ -272,3 +274,14 @@ def test_what_no_browser_of_ours_sends_is_refused(row):
 def test_notes_lose_what_a_database_cannot_keep():
     (read,) = actions.parse([{"id": str(uuid4()), "item": 1, "kind": "flag", "note": "a\0b\ud800c"}])
     assert read.note == "ab?c"
+
+
+def test_a_flag_that_a_lead_sent_back_does_not_come_again():
+    project, ann, ben = double()
+    answer(ann, only(project), kind="flag", note="Which one?")
+    Dispute.objects.update(state="sent_back", closed_at=now() + timedelta(seconds=1))
+    item = only(project)
+    Item.objects.filter(pk=item.pk).update(state="open")
+    queue.ask_again(item)
+    answer(ben, item, project.labels.first())
+    assert (only(project).state, Dispute.objects.filter(state="open").count()) == ("settled", 0)

@@ -116,9 +116,9 @@ def test_an_earlier_answer_can_be_opened_again_by_its_author_only(client):
     item = project.items.get(number=3)
     answer(member, item, project.labels.first())
     url = f"{reverse('label', args=[project.pk])}?item={item.pk}"
-    assert client.get(url).context["item"] == item
+    assert client.get(url).context["desk"]["items"][0]["id"] == item.pk
     client.force_login(make_member(project).user)
-    assert client.get(url).context["item"] != item
+    assert item.pk not in [shown["id"] for shown in client.get(url).context["desk"]["items"]]
 
 
 @pytest.mark.parametrize("state", ["draft", "paused", "archived"])
@@ -211,3 +211,14 @@ def test_my_labels_lists_my_own_answers_only(client):
     page = client.get(reverse("my-labels", args=[project.pk])).content.decode()
     assert "mine indeed" in page
     assert "of another" not in page
+
+
+def test_what_a_lead_wrote_stands_with_an_item_that_is_asked_again(client):
+    project = make_project(items=1)
+    item = project.items.get()
+    queue.ask_again(item)
+    QueueEntry.objects.update(reason={"why": "lead_asked", "note": "Look at <the> date"})
+    signed_in(client, project)
+    (shown,) = work(client, project).json()["items"]
+    assert "Look at &lt;the&gt; date" in shown["html"]
+    assert "Look at &lt;the&gt; date" in client.get(reverse("label", args=[project.pk])).content.decode()

@@ -9,7 +9,6 @@ from uuid import UUID, uuid4
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db import transaction
-from django.db.models import prefetch_related_objects
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -35,10 +34,13 @@ def label(request: HttpRequest, project_id: int) -> HttpResponse:
     rules = queries.rules(member.project)
     labels = rules.labels
     assignments = queue.lease(member, labelling.AHEAD + 1, policy=rules.policy)
-    prefetch_related_objects(assignments, "item")
+    hand = labelling.in_hand(assignments, member.project)
     items = [assignment.item for assignment in assignments]
     if (again := _asked_for(request, member)) is not None:
         items = [again, *[item for item in items if item.pk != again.pk]]
+        html = labelling.item_html(again, member.project)
+        first = {"id": again.pk, "number": again.number, "html": html}
+        hand = [first, *[known for known in hand if known["id"] != again.pk]]
     project = member.project
     shown = labelling.progress(member, rules.policy)
     context = {
@@ -48,13 +50,14 @@ def label(request: HttpRequest, project_id: int) -> HttpResponse:
         "multi": project.task == project.Task.MULTI,
         "find": len(labels) > 10,
         "item": items[0] if items else None,
+        "lead_note": labelling.lead_note(assignments[0]) if assignments and not again else "",
         "again": again,
         "submission": uuid4(),
         "guidelines": markdown.render(project.guidelines),
         "progress": shown,
         "history": labelling.history(member, labels)[:8],
         "nothing": None if items else labelling.nothing_to_do(member),
-        "desk": _desk(request, member, items, shown),
+        "desk": _desk(request, member, hand, shown),
     }
     return render(request, "projects/label.html", context)
 
@@ -118,7 +121,7 @@ def my_labels(request: HttpRequest, project_id: int) -> HttpResponse:
 
 
 def _desk(
-    request: HttpRequest, member: Membership, items: list[Item], shown: labelling.Progress
+    request: HttpRequest, member: Membership, hand: list[dict[str, Any]], shown: labelling.Progress
 ) -> dict[str, Any]:
     """What the page's script starts from."""
     project = member.project
@@ -130,10 +133,7 @@ def _desk(
         "work": reverse("work", args=[project.pk]),
         "label": reverse("label", args=[project.pk]),
         "signIn": f"{reverse('account_login')}?next={reverse('label', args=[project.pk])}",
-        "items": [
-            {"id": item.pk, "number": item.number, "html": labelling.item_html(item, project)}
-            for item in items
-        ],
+        "items": hand,
         "progress": labelling.as_json(shown),
     }
 
