@@ -155,7 +155,8 @@ function said({ kind, labels }) {
 
 function remember(item, record) {
   const line = document.createElement("li");
-  const text = new DOMParser().parseFromString(item.html, "text/html").body.textContent.trim();
+  const shown = new DOMParser().parseFromString(item.html, "text/html").querySelector(".item-text");
+  const text = shown?.textContent.trim() ?? "";
   const link = Object.assign(document.createElement("a"), { href: `?item=${item.id}`, className: "past", dir: "auto" });
   link.textContent = text.slice(0, 80) || `${words.item} ${item.number}`;
   const hue = [...(names.get(record.labels[0])?.classList ?? [])].find((name) => name.startsWith("hue-")) ?? "";
