@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import logging
+from time import monotonic
 
 from celery import shared_task
-from kombu.exceptions import OperationalError
+from django.core.cache import cache
+from kombu.exceptions import KombuError
 
 from projects.models import Item, Upload
 
 logger = logging.getLogger(__name__)
 THUMBNAILS = 100
+# A worker has other work too: the next tick goes on.
+THUMBNAIL_SECONDS = 10
+# What is not heard by then is rung again, and need not be heard twice.
+EXPIRES = 30
+_BUSY = "thumbnails-are-being-made"
 
 
 def ring(upload_id: int) -> None:
     """Tell a worker to look at an upload; where no broker answers, the next tick tells it."""
     try:
-        advance_upload.delay(upload_id)
-    except (OperationalError, OSError):
+        # A person waits for this page: a broker that does not answer is not asked twice.
+        advance_upload.apply_async((upload_id,), retry=False)
+    except (KombuError, OSError):
         logger.warning("no broker; upload %s waits for the next tick", upload_id)
 
 
@@ -26,11 +34,11 @@ def tick() -> None:
     from projects.files import claims, publishing
 
     for upload_id in claims.due().values_list("pk", flat=True)[:100]:
-        advance_upload.delay(upload_id)
+        advance_upload.apply_async((upload_id,), expires=EXPIRES)
     for upload in Upload.objects.filter(state=Upload.State.DONE).exclude(file="")[:10]:
         publishing.forget_file(upload)
     if Item.objects.exclude(image="").filter(thumbnail="").exists():
-        make_thumbnails.delay()
+        make_thumbnails.apply_async(expires=EXPIRES)
 
 
 @shared_task
@@ -49,8 +57,15 @@ def advance_upload(upload_id: int) -> None:
 
 @shared_task
 def make_thumbnails() -> None:
-    """Make the next thumbnails that are missing; doing one twice does no harm."""
+    """Make thumbnails that are missing, for a while; doing one twice does no harm."""
     from projects.files import thumbnails
 
-    if thumbnails.make(THUMBNAILS) == THUMBNAILS:
-        make_thumbnails.delay()
+    # A courtesy among workers, not a lock: should it be forgotten, some work is done twice.
+    if not cache.add(_BUSY, True, timeout=3 * THUMBNAIL_SECONDS):
+        return
+    try:
+        end = monotonic() + THUMBNAIL_SECONDS
+        while thumbnails.make(THUMBNAILS) == THUMBNAILS and monotonic() < end:
+            pass
+    finally:
+        cache.delete(_BUSY)
