@@ -65,7 +65,8 @@ def run(x: FloatArray, positions: IntArray, plan: Plan, strategy: str, seed: int
         raise ValueError(f"x has {len(x)} rows, positions has {len(positions)}")
     targets = np.eye(int(positions.max()) + 1, dtype=np.float32)[positions]
     learn, test = parts(len(x), plan.test, seed)
-    settings = Settings(strategy=strategy)
+    # The committee only explains picks; no strategy listens to it.
+    settings = Settings(strategy=strategy, committee_size=0)
     rng = np.random.default_rng([seed, 1])
     labelled, waiting, trained, centres = learn[:0], learn, None, None
     curve = Run(strategy, seed, [], [], [])
