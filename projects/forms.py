@@ -128,6 +128,8 @@ class ColumnsForm(forms.Form):
         }
         for field, options in offers.items():
             self.fields[field].choices = options  # type: ignore[attr-defined]
+        # Where nothing could be read, only the reading itself can be chosen.
+        self.fields["content"].required = bool(choices)
         if upload.project.media == Project.Media.IMAGE:
             del self.fields["content"], self.fields["encoding"]
         if report.get("kind") != "csv":

@@ -56,7 +56,12 @@ def choose(upload: Upload, choices: dict[str, Any]) -> Upload:
     if upload.state not in OPEN:
         raise Refused(_("This file is already being imported."))
     # Other columns, other bad rows: what was decided about them before does not hold any more.
-    Upload.objects.filter(pk=upload.pk).update(good_rows_only=False)
+    forgotten: dict[str, Any] = {"good_rows_only": False}
+    if any(choices.get(name, "") != upload.columns.get(name, "") for name in ("encoding", "delimiter")):
+        # Read otherwise, the columns may be others: they are guessed anew.
+        choices = {name: choices.get(name, "") for name in ("encoding", "delimiter", "separator")}
+        forgotten["report"] = {}
+    Upload.objects.filter(pk=upload.pk).update(**forgotten)
     return files.choose(upload, files.Columns(**choices))
 
 

@@ -9,7 +9,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from projects import files, labelset
+from projects import files, labelset, uploads
 from projects.models import Project, Upload
 from tests.factories import make_admin, make_project, make_user
 
@@ -89,16 +89,30 @@ def test_going_back_to_the_data_keeps_the_file(client, ada):
     assert (project.name, project.task, project.uploads.count()) == ("Renamed", "multi", 1)
 
 
-def test_a_new_choice_of_columns_is_checked_at_once(client, ada):
+def test_a_new_choice_of_columns_is_checked_at_once_and_leaves_the_form_alone(client, ada):
     project = begin(client, csv("a,b\nx,long text here\ny,\n"))
     upload = project.uploads.get()
     address = reverse("upload-columns", args=[project.pk, upload.pk])
     chosen = client.post(address, {"content": "a", "label": "b"}, headers=HTMX)
-    assert chosen.status_code == 200
+    assert (chosen.status_code, chosen["HX-Reswap"]) == (200, "none")
+    assert 'id="columns-form"' not in chosen.content.decode()
     assert chosen.context["panel"]["item"].text == "x"
     # The label column is kept while the person has not said yet what its labels are for.
-    assert chosen.context["upload"].columns["label"] == "b"
-    assert chosen.context["upload"].columns["known"] == ""
+    upload.refresh_from_db()
+    assert (upload.columns["label"], upload.columns["known"]) == ("b", "")
+
+
+def test_another_delimiter_means_other_columns_and_a_fresh_guess(client, ada):
+    project = begin(client, csv("id;text\n1;one, two\n2;three, four\n"))
+    upload = project.uploads.get()
+    assert upload.columns["content"] == "text"
+    address = reverse("upload-columns", args=[project.pk, upload.pk])
+    page = client.post(address, {"content": "text", "delimiter": ","}, headers=HTMX)
+    assert 'id="columns-form"' in page.content.decode()
+    upload.refresh_from_db()
+    assert "text" not in upload.report["columns"]
+    again = client.post(address, {"content": upload.columns["content"], "delimiter": ";"}, headers=HTMX)
+    assert again.context["panel"]["item"].text == "one, two"
 
 
 def test_a_choice_that_makes_no_sense_is_said_in_words(client, ada):
@@ -137,17 +151,18 @@ def test_the_person_chooses_between_nothing_and_the_good_rows(client, ada):
 
 def test_a_check_in_the_worker_is_asked_for_until_it_is_done(client, ada):
     project = draft(ada)
-    upload = Upload.objects.create(
-        project=project, name="big.csv", state=Upload.State.CHECKING, rows_done=5000
-    )
+    upload = uploads.add(project, ada, csv("text\none\n"))
+    Upload.objects.filter(pk=upload.pk).update(state=Upload.State.CHECKING, rows_done=5000)
     address = reverse("upload-state", args=[project.pk, upload.pk])
-    busy = client.get(address, {"was": "reading"}, headers=HTMX)
+    busy = client.get(address, {"was": "check"}, headers=HTMX)
     assert 'hx-trigger="every 1s"' in busy.content.decode()
     assert "5,000 rows so far" in busy.content.decode()
     Upload.objects.filter(pk=upload.pk).update(state=Upload.State.REFUSED, message="It is a PDF.")
-    done = client.get(address, {"was": "reading"}, headers=HTMX)
-    assert done["HX-Retarget"] == "#columns"
+    done = client.get(address, {"was": "check"}, headers=HTMX)
+    assert done["HX-Reswap"] == "none"
     assert "It is a PDF." in done.content.decode()
+    # Where no column was known yet, the whole step is new.
+    assert client.get(address, {"was": "reading"}, headers=HTMX)["HX-Retarget"] == "#columns"
 
 
 def test_labels_are_added_changed_moved_and_removed_in_place(client, ada):
@@ -290,3 +305,17 @@ def test_labels_that_are_refused_stay_in_the_box(client, ada):
     response = client.post(reverse("labels-add", args=[project.pk]), lines, headers=HTMX)
     assert (response.status_code, response["HX-Reswap"]) == (409, "none")
     assert 'id="add-problem"' in response.content.decode()
+
+
+def test_a_reading_that_fails_can_be_taken_back(client, ada):
+    project = begin(client, SimpleUploadedFile("umlaut.csv", "text\nGröße\n".encode()))
+    upload = project.uploads.get()
+    address = reverse("upload-columns", args=[project.pk, upload.pk])
+    client.post(address, {"content": "text", "encoding": "utf-16"})
+    upload.refresh_from_db()
+    assert upload.state == Upload.State.REFUSED
+    page = client.get(reverse("setup", args=[project.pk, "columns"])).content.decode()
+    assert "Read it as it was found out" in page
+    client.post(address, {"content": ""})
+    upload.refresh_from_db()
+    assert (upload.state, upload.report["good"]) == (Upload.State.CHECKED, 1)

@@ -38,18 +38,19 @@ def upload(request: HttpRequest, project_id: int, upload_id: int) -> HttpRespons
 @login_required
 def columns(request: HttpRequest, project_id: int, upload_id: int) -> HttpResponse:
     """Take the choice of columns and check the file under it."""
-    member, found = _load(request, project_id, upload_id)
+    _member, found = _load(request, project_id, upload_id)
     form = ColumnsForm(found, request.POST)
     try:
         if form.is_valid():
-            return _checked_again(request, member, uploads.choose(found, form.choices(found)))
+            before = found.report.get("columns")
+            found = uploads.choose(found, form.choices(found))
+            return _checked_again(request, found, same=found.report.get("columns") == before)
     except Refused as refusal:
         form.add_error(None, str(refusal))
     if not common.by_htmx(request):
         common.say(request, " ".join(common.sentences(form)), messages.ERROR)
         return redirect(_place(found))
-    context = common.page(member, **reading(found, form))
-    return render(request, "projects/setup/_columns.html", context, status=common.INVALID)
+    return _around_the_form(request, found, form, common.INVALID)
 
 
 @never_cache
@@ -59,12 +60,12 @@ def state(request: HttpRequest, project_id: int, upload_id: int) -> HttpResponse
     """Say how far check or import are; asked again and again until they are done."""
     member, found = _load(request, project_id, upload_id)
     was = request.GET.get("was")
-    columns_are_new = was == "reading" and found.report.get("columns")
-    if columns_are_new or (was in {"reading", "check"} and found.state not in uploads.BUSY):
-        # What was found changes the whole step.
+    if was == "reading" and (found.report.get("columns") or found.state not in uploads.BUSY):
         response = render(request, "projects/setup/_columns.html", common.page(member, **reading(found)))
         response["HX-Retarget"], response["HX-Reswap"] = "#columns", "outerHTML"
         return response
+    if was == "check" and found.state not in uploads.BUSY:
+        return _around_the_form(request, found)
     return render(request, "projects/setup/_check.html", common.page(member, **checked(found)))
 
 
@@ -154,10 +155,23 @@ def checked(upload: Upload) -> dict[str, Any]:
     }
 
 
-def _checked_again(request: HttpRequest, member: Membership, upload: Upload) -> HttpResponse:
+def _checked_again(request: HttpRequest, upload: Upload, same: bool) -> HttpResponse:
+    """Answer a choice of columns: the whole step where the file is now read into other columns."""
     if not common.by_htmx(request):
         return redirect(_place(upload))
-    return render(request, "projects/setup/_columns.html", common.page(member, **reading(upload)))
+    if same:
+        return _around_the_form(request, upload)
+    context = {"project": upload.project, **reading(upload)}
+    return render(request, "projects/setup/_columns.html", context)
+
+
+def _around_the_form(
+    request: HttpRequest, upload: Upload, form: ColumnsForm | None = None, status: int = 200
+) -> HttpResponse:
+    context = {"project": upload.project, **reading(upload, form)}
+    response = render(request, "projects/setup/_columns_changed.html", context, status=status)
+    response["HX-Reswap"] = "none"
+    return response
 
 
 def _load(request: HttpRequest, project_id: int, upload_id: int) -> tuple[Membership, Upload]:
