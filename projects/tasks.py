@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from time import monotonic
 
 from celery import shared_task
 from django.core.cache import cache
-from kombu.exceptions import KombuError
 
+from projects.files import claims, importing, publishing, thumbnails
 from projects.models import Item, Upload
 
-logger = logging.getLogger(__name__)
 THUMBNAILS = 100
 # A worker has other work too: the next tick goes on.
 THUMBNAIL_SECONDS = 10
@@ -20,19 +18,8 @@ EXPIRES = 30
 _BUSY = "thumbnails-are-being-made"
 
 
-def ring(upload_id: int) -> None:
-    """Tell a worker to look at an upload; where no broker answers, the next tick tells it."""
-    try:
-        # A person waits for this page: a broker that does not answer is not asked twice.
-        advance_upload.apply_async((upload_id,), retry=False)
-    except (KombuError, OSError):
-        logger.warning("no broker; upload %s waits for the next tick", upload_id)
-
-
 def tick() -> None:
     """Ring for whatever waits. Called every few seconds; may be called at any time, by anybody."""
-    from projects.files import claims, publishing
-
     for upload_id in claims.due().values_list("pk", flat=True)[:100]:
         advance_upload.apply_async((upload_id,), expires=EXPIRES)
     for upload in Upload.objects.filter(state=Upload.State.DONE).exclude(file="")[:10]:
@@ -44,8 +31,6 @@ def tick() -> None:
 @shared_task
 def advance_upload(upload_id: int) -> None:
     """Move one upload on by one step, if it is due."""
-    from projects.files import claims, importing
-
     upload = claims.due().filter(pk=upload_id).select_related("project").first()
     if upload is None:
         return
@@ -58,8 +43,6 @@ def advance_upload(upload_id: int) -> None:
 @shared_task
 def make_thumbnails() -> None:
     """Make thumbnails that are missing, for a while; doing one twice does no harm."""
-    from projects.files import thumbnails
-
     # A courtesy among workers, not a lock: should it be forgotten, some work is done twice.
     if not cache.add(_BUSY, True, timeout=3 * THUMBNAIL_SECONDS):
         return

@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Barrier, Thread
 
 import pytest
+from celery import current_app
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection
@@ -249,5 +250,5 @@ def test_without_a_broker_an_upload_waits_for_the_tick(monkeypatch):
     def nobody(*_, **__):
         raise ConnectionRefusedError
 
-    monkeypatch.setattr(tasks.advance_upload, "apply_async", nobody)
+    monkeypatch.setattr(current_app, "send_task", nobody)
     assert files.start(bring(make_project(), ROWS)).state == State.READY

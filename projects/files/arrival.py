@@ -11,9 +11,8 @@ from django.core.files.base import File
 from django.db import transaction
 from django.db.models import F
 
-from projects import tasks
 from projects.errors import Refused
-from projects.files import limits
+from projects.files import bell, limits
 from projects.files.columns import Columns
 from projects.files.importing import check
 from projects.files.problems import shorten
@@ -59,7 +58,7 @@ def start(upload: Upload, good_rows_only: bool = False) -> Upload:
     if not checked.update(state=State.READY, good_rows_only=good_rows_only):
         raise Refused("The file is not ready: it is still being checked, or was imported before.")
     upload.refresh_from_db()
-    transaction.on_commit(lambda: tasks.ring(upload.pk))
+    transaction.on_commit(lambda: bell.ring(upload.pk))
     return upload
 
 
@@ -67,5 +66,5 @@ def _check_soon(upload: Upload, here: bool) -> Upload:
     """Check a small text file while the person waits, so that the first rows are there at once."""
     if here or (upload.file.size < limits.AT_ONCE and not upload.name.lower().endswith(_PACKED)):
         return check(upload)
-    transaction.on_commit(lambda: tasks.ring(upload.pk))
+    transaction.on_commit(lambda: bell.ring(upload.pk))
     return upload
