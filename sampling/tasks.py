@@ -43,4 +43,5 @@ def tick() -> None:
     queue.expire_all(at)
     for project_id in queries.waiting(at):
         if not bell.send("advance", project_id):
-            return files.tick()
+            return
+    files.tick()

@@ -17,6 +17,7 @@ from django.utils import timezone
 from projects import files, tasks
 from projects.files import claims, publishing, thumbnails
 from projects.models import Item, Project, Upload
+from sampling import tasks as loop
 from tests.factories import make_project
 from tests.uploading import bring, picture, take, zipped
 
@@ -243,6 +244,14 @@ def test_the_tick_rings_for_everything_that_waits(pictures, monkeypatch):
     monkeypatch.setattr(tasks.make_thumbnails, "apply_async", lambda **_: rung.append("thumbnails"))
     tasks.tick()
     assert rung == [waiting.pk, dead.pk, "thumbnails"]
+
+
+@transactional
+def test_the_loops_tick_rings_for_files_too(monkeypatch):
+    rung: list[str] = []
+    monkeypatch.setattr(tasks, "tick", lambda: rung.append("files"))
+    loop.tick()
+    assert rung == ["files"]
 
 
 @transactional
