@@ -158,6 +158,7 @@ def test_a_row_of_the_table_that_fits_no_picture_is_refused(project, table, word
     body = zipped(("one/a.png", picture()), ("two/a.png", picture(size=(9, 9))), ("labels.csv", table))
     upload = bring(project, body, "pictures.zip")
     assert words in upload.problems[0]["reason"]
+    assert upload.problems[0]["column"] == "labels.csv: file"
     assert upload.report["good"] == 2
 
 

@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import PurePosixPath
 from typing import BinaryIO, Final, cast
@@ -18,7 +18,7 @@ from projects.files import encodings, limits
 from projects.files.columns import FILE, FOLDER, Columns
 from projects.files.csvs import open_csv
 from projects.files.images import SUFFIXES
-from projects.files.problems import Bad, Problem, listing
+from projects.files.problems import Bad, Problem, listing, shorten
 from projects.files.records import Row
 
 _TABLES: Final = {".csv", ".tsv"}
@@ -59,8 +59,7 @@ class ArchiveReader:
     media: str = "image"
 
     def rows(self) -> Iterator[Row | Problem]:
-        """Yield every picture, unopened, or why it is refused."""
-        yield from self.problems
+        """Yield every picture, unopened, or why it is refused; then what is wrong with the table."""
         seen: set[str] = set()
         for number, info in enumerate(self.entries, 1):
             try:
@@ -69,6 +68,7 @@ class ArchiveReader:
                 yield bad.at(number)
                 continue
             yield Row(number, self._fields(info.filename), partial(_read, self.archive, info))
+        yield from self.problems
 
     def _fields(self, name: str) -> dict[str, object]:
         folder: dict[str, object] = (
@@ -206,10 +206,12 @@ def _join(reader: ArchiveReader, name: str, packed: BinaryIO, columns: Columns) 
         reader.note = f"{listing([name])} has no column “file” and is not used."
         return False
     others = [column for column in table.columns if column != key and column != FILE]
+    # Its rows are numbered for themselves: a problem says that it is the table's.
+    place = shorten(f"{name}: {key}")
     finder = _Finder([info.filename for info in reader.entries], str(PurePosixPath(name).parent))
     for row in table.rows():
         if isinstance(row, Problem):
-            reader.problems.append(row)
+            reader.problems.append(replace(row, column=place))
             continue
         try:
             found = finder.find(str(row.fields[key]))
@@ -217,7 +219,7 @@ def _join(reader: ArchiveReader, name: str, packed: BinaryIO, columns: Columns) 
                 raise Bad(row.fields[key], "Two rows name the same picture.", "Keep one of them.", key)
             reader.table[found] = {column: row.fields[column] for column in others}
         except Bad as bad:
-            reader.problems.append(bad.at(row.number))
+            reader.problems.append(replace(bad.at(row.number), column=place))
     reader.columns += others
     reader.encoding, reader.sure, reader.delimiter = table.encoding, table.sure, table.delimiter
     reader.note = table.note

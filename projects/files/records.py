@@ -37,7 +37,7 @@ class Reader(Protocol):
 
 def preview(reader: Reader, count: int = 5) -> list[dict[str, str]]:
     """Return the first good rows with their values shortened."""
-    good = (row for row in islice(reader.rows(), 10 * count) if isinstance(row, Row))
+    good = (row for row in islice(reader.rows(), 100 * count) if isinstance(row, Row))
     return [
         {name: shorten(_words(value), 200) for name, value in row.fields.items()}
         for row in islice(good, count)
