@@ -266,9 +266,16 @@ def cpu(process: psutil.Process) -> float:
 
 
 def database_process() -> psutil.Process | None:
-    for process in psutil.process_iter(["name", "ppid"]):
-        if process.info["name"] == "postgres" and "-D" in process.cmdline():
-            return process
+    """The PostgreSQL server on this machine that the run uses."""
+    from django.db import connection
+
+    if connection.vendor != "postgresql":
+        return None
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        backend = cursor.fetchone()[0]
+    with contextlib.suppress(psutil.Error):
+        return psutil.Process(backend).parent()
     return None
 
 
