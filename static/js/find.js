@@ -44,6 +44,14 @@ export class Finder {
     this.none.hidden = this.hits.length > 0;
   }
 
+  // Whether a digit goes on with what was typed: names may hold digits, and then it searches instead of answering.
+  continues(number) {
+    const typed = plain(this.input.value).trimStart();
+    if (!typed) return false;
+    const words = `${typed}${number}`.split(/\s+/);
+    return this.choices.some((choice) => distance(choice.name, words, `${typed}${number}`) < Infinity);
+  }
+
   hit(number) {
     return number <= SHOWN ? this.hits[number - 1]?.node : undefined;
   }

@@ -255,6 +255,7 @@ function digit(number) {
     $("skip").querySelectorAll("button")[number - 1]?.click();
     return true;
   }
+  if (finder?.continues(number)) return false;
   const label = finder ? finder.hit(number) : form.querySelector(`[aria-keyshortcuts="${number}"]`);
   label?.click();
   return Boolean(label);
@@ -328,7 +329,10 @@ if (unsent.size) {
 }
 queue.forEach(decode);
 if (queue.length) $("item").focus({ preventScroll: true });
-if (unsent.size) outbox.flush();
+if (unsent.size) {
+  outbox.dispatchEvent(new CustomEvent("state", { detail: { state: "sending", waiting: unsent.size } }));
+  outbox.flush();
+}
 // Leases live on while somebody looks; news of the loop and items for idle hands come by the same way.
 setInterval(() => {
   if (!document.hidden && (!queue.length || performance.now() - since < AWAY)) outbox.flush();

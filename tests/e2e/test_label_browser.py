@@ -100,7 +100,8 @@ def test_among_150_labels_a_few_letters_and_a_digit_answer(sign_in):
     page.keyboard.type("fees 7")
     page.keyboard.press("Escape")
     page.keyboard.type("topic 49 about c")
-    expect(page.locator(".choice:not([hidden])")).to_have_count(2)
+    # The third holds its c elsewhere: beginnings of words come first.
+    expect(page.locator(".choice:not([hidden])")).to_have_count(3)
     expect(page.locator(".choice:not([hidden]) kbd").first).to_have_text("1")
     page.keyboard.press("2")
     expect(page.locator("#find")).to_have_value("")
@@ -134,6 +135,7 @@ def test_answers_kept_over_a_reload_are_sent_and_not_asked_again(sign_in, watch)
     answered = [press(page, "1")[0] for _ in range(3)]
     page.unroute("**/work/")
     page.reload()
+    expect(page.locator("#item")).to_be_focused()
     all_saved(page)
     watch.complaints.clear()
     assert [row[0] for row in said(project)] == answered

@@ -134,7 +134,7 @@ def test_from_a_file_through_rounds_and_a_dispute_to_the_export(sign_in):
         return str((truth[" ".join(text.split())] + 1) % 10)
 
     def wrong(text: str) -> str:
-        return str((truth[" ".join(text.split())] + 1) % len(names) + 1)
+        return str(((truth[" ".join(text.split())] + 1) % len(names) + 1) % 10)
 
     wait_for(partial(has_more_rounds, project, 0))
     for page in people:
