@@ -146,6 +146,7 @@ def prepare(options: argparse.Namespace) -> tuple[int, list[str]]:
         session.create()
         sessions.append(str(session.session_key))
     batch = queries.pool(project).order_by("shuffle").values_list("pk", flat=True)[:3000]
+    Project.objects.filter(pk=project.pk).update(has_model=True)
     queue.publish(project, [queue.Pick(pk, "strategy", {"why": "unsure_between"}) for pk in batch], 1)
     return project.pk, sessions
 

@@ -50,7 +50,7 @@ def progress(membership: Membership, policy: Policy) -> Progress:
     project = membership.project
     learning = project.has_model
     since, batch = (
-        (queries.answers_since_round(project), policy.batch_size)
+        (queries.answers_since_round(project, policy.batch_size), policy.batch_size)
         if learning
         else (_towards_first_model(project), 2 * FIRST_MODEL)
     )
@@ -68,7 +68,7 @@ def _towards_first_model(project: Project) -> int:
     """Answers that count towards the first model: up to five for each of the two commonest labels."""
     settled = Item.objects.filter(project=project, state=Item.State.SETTLED, holdout=False)
     counts: Counter[int] = Counter()
-    for chosen in settled.exclude(settled_labels=None).values_list("settled_labels", flat=True)[:2000]:
+    for chosen in settled.exclude(settled_labels=None).values_list("settled_labels", flat=True)[:200]:
         counts.update(chosen)
     return sum(min(FIRST_MODEL, count) for _label, count in counts.most_common(2))
 

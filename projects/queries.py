@@ -73,10 +73,10 @@ def _known(project: Project, *, holdout: bool) -> Iterator[Known]:
             yield Known(pk, tuple(positions[label] for label in labels or ()))
 
 
-def answers_since_round(project: Project) -> int:
-    """Answers that the last round did not know: they count towards the next one."""
+def answers_since_round(project: Project, most: int | None = None) -> int:
+    """Answers that the last round did not know: they count towards the next one. Counts up to ``most``."""
     new = Annotation.objects.filter(project=project, pk__gt=project.round_mark, kind__in=Annotation.COUNTED)
-    return current(new).count()
+    return current(new)[:most].count()
 
 
 def answered(project_id: int) -> int:
