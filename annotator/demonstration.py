@@ -26,23 +26,23 @@ from projects.models import Annotation, Assignment, Label, Membership, Policy, P
 
 FOLDER = Path(settings.BASE_DIR) / "demo"
 SEED = 20_260_801
-ADMIN, LEAD, BEN, CLEO = "ada", "lea", "ben", "cleo"
+ADA, LEA, BEN, CLEO = "ada", "lea", "ben", "cleo"
 PEOPLE = {
-    ADMIN: ("Ada", Membership.Role.ADMIN),
-    LEAD: ("Lea", Membership.Role.LEAD),
+    ADA: ("Ada", Membership.Role.ADMIN),
+    LEA: ("Lea", Membership.Role.LEAD),
     BEN: ("Ben", Membership.Role.ANNOTATOR),
     CLEO: ("Cleo", Membership.Role.ANNOTATOR),
 }
 # Small batches, so that a visitor sees a new round after a few answers.
 AFTER_FIRST_MODEL = {"batch_size": 6}
 PROJECTS = ("bank", "clothes")
-# What to open first, after signing in: what for, and the page of the text project.
-PAGES = [
-    ("label by key, as Ben or Cleo", "label/"),
-    ("watch the loop, as Lea or Ada", "progress/"),
-    ("settle a disagreement, as Lea", "disputes/"),
-    ("take the labels out, as Ada", "export/"),
-]
+# Where each person's link leads: what for, the project, and its page.
+TOURS = {
+    BEN: ("labels messages by key (begin here)", "bank", "label"),
+    CLEO: ("labels pictures", "clothes", "label"),
+    LEA: ("watches the loop, and two disputes wait for her", "bank", "progress"),
+    ADA: ("sets up projects, invites people, takes labels out", "bank", "settings"),
+}
 PACE = timedelta(seconds=28)  # between two answers
 FLAGGED = 9  # which judgement is a flag
 
@@ -73,7 +73,7 @@ def address(key: str) -> str:
 def make_people() -> dict[str, User]:
     """Make the four people, who sign in by one-time link only."""
     return {
-        key: User.objects.create_user(email=address(key), name=name, is_staff=key == ADMIN)
+        key: User.objects.create_user(email=address(key), name=name, is_staff=key == ADA)
         for key, (name, _role) in PEOPLE.items()
     }
 
@@ -81,7 +81,7 @@ def make_people() -> dict[str, User]:
 def make_project(name: str, crew: dict[str, User]) -> Project:
     """Set a project up as its admin would, and let its annotators give some answers."""
     content = Content.read(name)
-    admin = crew[ADMIN]
+    admin = crew[ADA]
     project = setup.create_project(admin, content.name, content.media, Project.Task.SINGLE)
     # The same hold-out, the same first batch in every demonstration.
     Project.objects.filter(pk=project.pk).update(seed=SEED, question=content.question)
@@ -91,7 +91,7 @@ def make_project(name: str, crew: dict[str, User]) -> Project:
     )
     guidelines.change(project, admin, content.guidelines, project.guideline_version)
     policies.change(project, admin, content.policy)
-    for key in (LEAD, BEN, CLEO):
+    for key in (LEA, BEN, CLEO):
         people.add(project, admin, crew[key], PEOPLE[key][1])
     truth = _import(project, admin, content)
     # The data came before the answers, which are spread over the last minutes.

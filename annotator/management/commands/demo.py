@@ -17,12 +17,12 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
+from django.urls import reverse
 
 from annotator import accounts, demonstration
 from annotator.management.commands import serve
 from annotator.models import User
 from annotator.processes import run
-from projects.models import Project
 
 # Written when the demonstration is complete: what it made.
 MARK = "demonstration.json"
@@ -83,19 +83,21 @@ class Command(BaseCommand):
         run([serve.web(HOST, port), serve.worker(2)], ready)
 
     def _welcome(self, address: str, made: dict[str, int]) -> None:
-        names = dict(Project.objects.filter(pk__in=made.values()).values_list("pk", "name"))
-        lines = ["", f"The demonstration runs at {address}", "", "Sign in as one of four people:", ""]
-        for key, (name, role) in demonstration.PEOPLE.items():
-            user = User.objects.get(email=demonstration.address(key))
-            link = address + accounts.make_sign_in_link(user)
-            lines.append(f"  {name + ', ' + str(role.label).lower():<16} {link}")
-        lines += ["", "Then open:", ""]
-        for title, page in demonstration.PAGES:
-            lines.append(f"  {title:<44} {address}/projects/{made['bank']}/{page}")
-        lines += ["", f"Projects: {', '.join(names.values())}."]
+        lines = [
+            "",
+            f"The demonstration runs at {address}",
+            "Four people work in it. Each link signs one of them in, in one browser, once:",
+            "",
+        ]
+        for key, (what_for, name, page) in demonstration.TOURS.items():
+            person, role = demonstration.PEOPLE[key]
+            link = accounts.make_sign_in_link(User.objects.get(email=demonstration.address(key)))
+            lines.append(f"  {person}, {role.label.lower()}: {what_for}")
+            lines.append(f"    {address}{link}?next={reverse(page, args=[made[name]])}")
         lines += [
-            "A link works once, in one browser; the next start prints new ones. To be two people at once,",
-            "use a private window. Ctrl-C ends everything, make demo goes on, make demo-reset begins again.",
+            "",
+            "Use a private window to be two people at once. The next start prints new links.",
+            "Ctrl-C ends everything, make demo goes on, make demo-reset begins again.",
             "",
         ]
         self._say("\n".join(lines))
