@@ -89,6 +89,8 @@ def _store(membership: Membership, rules: Rules, submission: Submission, at: dat
     if any(row.submission == submission.id for row in ours):
         return Verdict(submission.id, "duplicate")
     before = ours[-1] if ours else None
+    if membership.project.state == Project.State.ARCHIVED and assignment.state != Assignment.State.LEASED:
+        raise Refused(_("This project is archived. Ask an admin to open it again."))
     submission = replace(submission, labels=_checked(membership.project, rules, submission, before))
     decided = item.state == Item.State.EXCLUDED or item.settled_source == Item.Source.ADJUDICATED
     revisions.append(_annotate(membership, submission, before, assignment.entry, at))
@@ -182,18 +184,18 @@ def _move(assignment: Assignment, kind: str, until: datetime) -> None:
     target = {_Kind.SKIP: Assignment.State.SKIPPED, _Kind.UNDO: Assignment.State.LEASED}.get(
         _Kind(kind), Assignment.State.SUBMITTED
     )
-    holding = {Assignment.State.LEASED, Assignment.State.SUBMITTED}
-    had, has = assignment.state in holding, target in holding
+    wanted = target != Assignment.State.SKIPPED
     entry = QueueEntry.objects.filter(pk=assignment.entry_id)
-    if had and not has:
+    if assignment.placed and not wanted:
         entry.filter(free__lt=F("places")).update(free=F("free") + 1)
-    elif has and not had:
+        assignment.placed = False
+    elif wanted and not assignment.placed:
         # The place went to somebody else meanwhile? Then this is a surplus answer, kept and counted.
-        entry.filter(free__gt=0).update(free=F("free") - 1)
+        assignment.placed = bool(entry.filter(free__gt=0).update(free=F("free") - 1))
     assignment.state = target
     if kind == _Kind.UNDO:
         assignment.expires_at = until
-    assignment.save(update_fields=["state", "expires_at"])
+    assignment.save(update_fields=["state", "placed", "expires_at"])
 
 
 def _revive(entry: QueueEntry) -> None:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from projects import queries
-from projects.models import Annotation, Label, Membership, Project
+from projects.models import Annotation, Label, Membership, Project, QueueEntry
 from projects.quality import agreement as measure
 from projects.quality.agreement import Agreement, Peer
 from projects.remembered import remembered
@@ -131,6 +131,8 @@ def _measure(project: Project) -> Report:
 def _votes(project: Project) -> tuple[measure.Ints, measure.Ints, list[list[int]]]:
     """Present answers on the agreement sample: item ids, person ids, label ids."""
     answers = Annotation.objects.filter(project=project, kind=Annotation.Kind.ANSWER, item__agreement=True)
+    # A vote that a lead asked for comes from disputed items only, and knows that it does.
+    answers = answers.exclude(stream=QueueEntry.Stream.AGAIN)
     rows = list(queries.current(answers).order_by("pk").values_list("item_id", "annotator_id", "labels"))
     ids = np.array([row[:2] for row in rows], dtype=np.int64).reshape(-1, 2)
     return ids[:, 0], ids[:, 1], [row[2] for row in rows]

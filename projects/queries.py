@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.core.cache import cache
 from django.db.models import Exists, OuterRef, QuerySet, Sum
 
-from projects.models import Annotation, Item, Label, Membership, Policy, Project
+from projects.models import Annotation, Item, Label, Membership, Policy, Project, QueueEntry
 from projects.quality import consensus
 
 ACCURACY_SECONDS = 60
@@ -112,9 +112,14 @@ def pooled_accuracy(project: Project) -> float:
 
 def _pooled_accuracy(project: Project) -> float:
     answers = Annotation.objects.filter(project=project, item__agreement=True, kind=Annotation.Kind.ANSWER)
-    rows = current(answers).order_by("item_id", "pk").values_list("item_id", "labels")
+    # A vote that a lead asked for comes from disputed items only, and knows that it does.
+    rows = (
+        current(answers.exclude(stream=QueueEntry.Stream.AGAIN))
+        .order_by("item_id", "pk")
+        .values_list("item_id", "labels")
+    )
     by_item: dict[int, list[frozenset[int]]] = {}
-    for item_id, labels in rows:
+    for item_id, labels in rows.values_list("item_id", "labels"):
         by_item.setdefault(item_id, []).append(frozenset(labels))
     pairs = agree = 0
     for answers_of_item in by_item.values():

@@ -16,6 +16,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models.functions import Least
 from django.utils.timezone import now
 
 from projects import queries
@@ -235,7 +236,7 @@ def _take(membership: Membership, count: int, until: datetime, *, skipped: bool 
         assignments,
         update_conflicts=True,
         unique_fields=["item", "annotator"],
-        update_fields=["entry", "state", "expires_at"],
+        update_fields=["entry", "state", "placed", "expires_at"],
     )
 
 
@@ -274,9 +275,10 @@ def expire(project_id: int, at: datetime) -> int:
         )
         # Who answers at this moment holds the assignment and may wait for the entry: never wait for them.
         rows = over.filter(entry_id__in=entries).select_for_update(skip_locked=True, no_key=True)
-        ended = list(rows.values_list("pk", "entry_id"))
-        Assignment.objects.filter(pk__in=[pk for pk, _ in ended]).update(state=Assignment.State.EXPIRED)
-        _free(Counter(entry for _, entry in ended))
+        ended = list(rows.values_list("pk", "entry_id", "placed"))
+        gone = Assignment.objects.filter(pk__in=[pk for pk, _, _ in ended])
+        gone.update(state=Assignment.State.EXPIRED, placed=False)
+        _free(Counter(entry for _, entry, placed in ended if placed))
     return len(ended)
 
 
@@ -293,7 +295,7 @@ def _free(counts: Counter[int]) -> None:
     for entry, number in counts.items():
         by_number.setdefault(number, []).append(entry)
     for number, entries in by_number.items():
-        QueueEntry.objects.filter(pk__in=entries).update(free=F("free") + number)
+        QueueEntry.objects.filter(pk__in=entries).update(free=Least(F("places"), F("free") + number))
 
 
 def unheld(project_id: int) -> int:

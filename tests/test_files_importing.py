@@ -117,14 +117,21 @@ def test_seed_labels_settle_items():
     assert item.settled_at
 
 
-def test_gold_stays_open_and_settles_only_the_hold_out():
+def test_gold_stays_open_in_the_hold_out_as_elsewhere():
     project = make_project(policy={"holdout_share": 0.3, "agreement_share": 0})
     take(project, ROWS, known="gold")
     label = project.labels.get(name="label 0")
-    for item in project.items.filter(gold=[[label.pk]]):
-        settled = ("settled", "gold", [label.pk]) if item.holdout else ("open", "", None)
-        assert (item.state, item.settled_source, item.settled_labels) == settled
-    assert project.items.filter(gold=[[label.pk]]).count() == 100
+    found = project.items.filter(gold=[[label.pk]])
+    assert set(found.values_list("state", "settled_source", "settled_labels")) == {("open", "", None)}
+    assert found.count() == 100
+    assert project.items.filter(holdout=True).exists()
+
+
+def test_items_that_come_with_a_seed_label_are_in_no_random_sample():
+    project = make_project(policy={"holdout_share": 0.5, "agreement_share": 0.5})
+    take(project, ROWS, known="seed")
+    assert not project.items.filter(settled_source="seed", holdout=True).exists()
+    assert not project.items.filter(settled_source="seed", agreement=True).exists()
 
 
 def test_a_label_column_without_a_use_is_only_counted():

@@ -222,3 +222,25 @@ def test_what_a_lead_wrote_stands_with_an_item_that_is_asked_again(client):
     (shown,) = work(client, project).json()["items"]
     assert "Look at &lt;the&gt; date" in shown["html"]
     assert "Look at &lt;the&gt; date" in client.get(reverse("label", args=[project.pk])).content.decode()
+
+
+def test_a_page_of_one_person_never_answers_as_another(client):
+    project = make_project(items=1)
+    ann, ben = make_member(project), make_member(project)
+    item = queue.lease(ben, 1)[0].item_id
+    client.force_login(ben.user)
+    response = work(client, project, [sent(item, project.labels.first())], user=ann.user_id)
+    assert response.status_code == 401
+    assert not Annotation.objects.exists()
+
+
+def test_an_archived_project_takes_what_was_under_way_and_no_changes(client):
+    project = make_project(items=2)
+    member = signed_in(client, project)
+    first, second = queue.lease(member, 2)
+    label = project.labels.first()
+    work(client, project, [sent(first.item_id, label)])
+    project.state = "archived"
+    project.save()
+    reply = work(client, project, [sent(second.item_id, label), sent(first.item_id, kind="undo")]).json()
+    assert [v["status"] for v in reply["verdicts"]] == ["stored", "rejected"]

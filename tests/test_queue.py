@@ -189,3 +189,35 @@ def test_the_reserve_is_served_after_the_batch():
     queue.publish(project, [*picks(items[5:7], "reserve"), *picks(items[:3])], 1)
     held = queue.lease(make_member(project), 5)
     assert [a.item_id for a in held] == [i.pk for i in [*items[:3], *items[5:7]]]
+
+
+def places(project):
+    return QueueEntry.objects.filter(project=project).values_list("free", "places").get()
+
+
+def test_skip_and_undo_never_give_back_a_place_that_was_not_taken():
+    project = make_project(items=1)
+    ann, ben = make_member(project), make_member(project)
+    (given,) = queue.lease(ann, 1)
+    actions.submit(ann, [submission(given.item, kind="skip")])
+    assert len(queue.lease(ben, 1)) == 1
+    actions.submit(ann, [submission(given.item, kind="undo")])
+    actions.submit(ann, [submission(given.item, kind="skip")])
+    assert places(project) == (0, 1)
+    actions.submit(ann, [submission(given.item, kind="undo")])
+    assert queue.expire_all(now() + timedelta(minutes=11)) == 2
+    assert places(project) == (1, 1)
+
+
+def test_a_late_answer_that_is_taken_back_leaves_the_other_s_place_alone():
+    project = make_project(items=1, policy={"overlap": 2, "agreement_overlap": 2})
+    slow, quick, third = (make_member(project) for _ in range(3))
+    later = now() + timedelta(minutes=11)
+    (lost,) = queue.lease(slow, 1)
+    queue.lease(quick, 1, later)
+    queue.lease(third, 1, later)
+    label = project.labels.first()
+    sent = [submission(lost.item, label), submission(lost.item, kind="undo")]
+    assert [v.status for v in actions.submit(slow, sent, later)] == ["stored", "stored"]
+    queue.expire_all(later + timedelta(minutes=11))
+    assert places(project) == (2, 2)

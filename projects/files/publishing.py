@@ -86,35 +86,37 @@ def _record(batch: Batch, count: int) -> None:
 def _items(batch: Batch, staged: Iterable[list[Any]], ids: dict[str, int]) -> Iterator[tuple[Any, ...]]:
     """Yield the values of ``_COLUMNS`` for every staged row. SQLite is locked meanwhile: this is brief."""
     given = (batch.project.pk, "")
-    holdout = STAGED.index("holdout")
-    settled = _Settled(str(batch.upload.columns.get("known", "")), ids)
+    drawn = STAGED.index("holdout"), STAGED.index("agreement")
+    known = str(batch.upload.columns.get("known", ""))
+    settled = _Settled(known, ids)
     for number, row in enumerate(staged, batch.before + 1):
         labels = row.pop()
+        if labels is not None and known != "gold":
+            # Which items came with a label is nobody's random draw: no figure may rest on them.
+            for column in drawn:
+                row[column] = False
         row.extend(given)
         row.append(number)
-        row.extend(_OPEN if labels is None else settled[tuple(labels), row[holdout]])
+        row.extend(_OPEN if labels is None else settled[tuple(labels)])
         yield tuple(row)
 
 
-class _Settled(dict[tuple[tuple[str, ...], bool], tuple[Any, ...]]):
-    """The values of ``_SETTLED`` for an item with known labels, in the hold-out or not; each made once."""
+class _Settled(dict[tuple[str, ...], tuple[Any, ...]]):
+    """The values of ``_SETTLED`` for an item with known labels; each made once."""
 
     def __init__(self, known: str, ids: dict[str, int]) -> None:
         self._known, self._ids = known, ids
         self._at = connection.ops.adapt_datetimefield_value(timezone.now())
 
-    def __missing__(self, key: tuple[tuple[str, ...], bool]) -> tuple[Any, ...]:
-        names, holdout = key
+    def __missing__(self, names: tuple[str, ...]) -> tuple[Any, ...]:
         labels = sorted(self._ids[name] for name in names)
-        gold = json.dumps([labels]) if self._known == "gold" else None
-        if gold and not holdout:
+        if self._known == "gold":
             # People are asked, and checked by it.
-            values: tuple[Any, ...] = (gold, *_OPEN[1:])
+            values: tuple[Any, ...] = (json.dumps([labels]), *_OPEN[1:])
         else:
-            source = Item.Source.GOLD if gold else Item.Source.SEED
-            settled = (Item.State.SETTLED.value, json.dumps(labels), source.value, self._at)
-            values = (gold, *settled, 1.0, METHOD)
-        self[key] = values
+            source = Item.Source.SEED
+            values = (None, Item.State.SETTLED.value, json.dumps(labels), source.value, self._at, 1.0, METHOD)
+        self[names] = values
         return values
 
 

@@ -72,6 +72,8 @@ class Assignment(models.Model):
     annotator = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="assignments")
     entry = models.ForeignKey(QueueEntry, models.CASCADE, related_name="assignments")
     state = models.CharField(max_length=9, choices=State.choices, default=State.LEASED)
+    # Whether it has one of its entry's places: a late or repeated answer may find them taken.
+    placed = models.BooleanField(default=True)
     expires_at = models.DateTimeField()
     created_at = models.DateTimeField(default=timezone.now)
 

@@ -68,13 +68,16 @@ def work(request: HttpRequest, project_id: int) -> JsonResponse:
     """Take what the outbox holds, answer for each id, and fill the browser's hands again, in one round trip.
 
     The body is JSON: ``submissions`` (see actions.parse), ``want`` (items to hold), ``have`` (item ids).
-    Answers 401 when the session has ended, so that the browser keeps what it holds and asks to sign in.
+    ``user`` is whose page it is: answers 401 when the session has ended or is somebody else's, so that the
+    browser keeps what it holds and asks to sign in.
     """
     if not request.user.is_authenticated:
         return JsonResponse({"message": "signed out"}, status=401)
     member = access.membership(request.user, project_id)
     try:
         submissions, want, have = _read(request)
+    except _AnotherPerson:
+        return JsonResponse({"message": "signed in as somebody else"}, status=401)
     except Refused as refusal:
         return JsonResponse({"message": str(refusal)}, status=422)
     rules = queries.rules(member.project)
@@ -92,6 +95,10 @@ def work(request: HttpRequest, project_id: int) -> JsonResponse:
     if want and not assignments:
         answer["nothing"] = labelling.nothing_to_do(member)
     return JsonResponse(answer)
+
+
+class _AnotherPerson(Exception):
+    """An old page of one person speaks with the session of another."""
 
 
 def _submit_and_fill(
@@ -162,6 +169,8 @@ def _read(request: HttpRequest) -> tuple[list[actions.Submission], int, frozense
         raise Refused("The request holds too much at once.")
     if any(type(number) is not int for number in numbers):
         raise Refused("The request could not be read.")
+    if body.get("user", request.user.pk) != request.user.pk:
+        raise _AnotherPerson
     return actions.parse(rows), min(max(want, 0), 4 * labelling.AHEAD), frozenset(have)
 
 

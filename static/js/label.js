@@ -20,7 +20,7 @@ const names = new Map([...form.querySelectorAll(".choice")].map((node) => [Numbe
 // --- the way to the server ---------------------------------------------------------------------------------------
 
 const outbox = new Outbox(`annotator:${desk.user}:${desk.project}`, desk.work, {
-  ask: () => ({ want: desk.ahead + 1, have: queue.map((item) => item.id) }),
+  ask: () => ({ user: desk.user, want: desk.ahead + 1, have: queue.map((item) => item.id) }),
   take(answer, sent) {
     for (const verdict of answer.verdicts) judged(verdict, sent.get(verdict.id));
     refill(answer);
