@@ -33,7 +33,6 @@ class Pool:
     labelled: FloatArray | None = None  # (m, d): features of what is labelled or waits in the queue
     centres: FloatArray | None = None  # (c, d): clusters kept from the round before
     proba: FloatArray | None = None  # (n, k), from the champion
-    members: Sequence[FloatArray] = ()  # (n, k) each, from the committee
     task: Task = "single"
 
     def __len__(self) -> int:

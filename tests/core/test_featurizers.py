@@ -131,11 +131,10 @@ def test_a_big_pool_is_fitted_on_a_sample(monkeypatch):
     assert np.isfinite(few.transform(["number 7"])).all()
 
 
-def test_a_picture_and_its_larger_copy_are_alike(fitted):
-    if fitted.media != "image":
-        pytest.skip("for pictures")
+@pytest.mark.parametrize("name", ["efficientnet-lite0", "hog-colour"])
+def test_a_picture_and_its_larger_copy_are_alike(name):
     small = Image.linear_gradient("L").resize((64, 64))
-    rows = fitted.transform([small, small.resize((256, 256)), picture(size=(64, 64))])
+    rows = FEATURIZERS[name]().transform([small, small.resize((256, 256)), picture(size=(64, 64))])
     assert rows[0] @ rows[1] > 0.95 > rows[0] @ rows[2]
 
 

@@ -75,7 +75,7 @@ def test_targets_may_be_shares():
     assert model.proba(x) == pytest.approx(0.5, abs=1e-3)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     rows=st.integers(1, 50),
     k=st.integers(1, 6),

@@ -96,7 +96,7 @@ def test_an_empty_pool_gives_an_empty_batch():
         assert len(batch.rows) == len(batch.pool_scores) == 0
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     rows=st.integers(1, 30), size=st.integers(0, 40), task=st.sampled_from(["single", "multi"]),
     name=st.sampled_from(list(STRATEGIES)), seed=st.integers(0, 99),

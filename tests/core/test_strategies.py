@@ -51,7 +51,7 @@ def pools(draw):
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES.values(), ids=STRATEGIES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(pool=pools(), size=st.integers(0, 70), seed=st.integers(0, 99))
 def test_every_strategy_picks_distinct_rows_and_repeats_itself(strategy, pool, size, seed):
     if not len(pool) and strategy.score is scores.typicality:
@@ -181,7 +181,7 @@ def test_near_duplicates_of_the_batch_and_of_the_labelled_come_last():
     assert sorted(everything.tolist()) == list(range(62))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 999), size=st.integers(1, 30))
 def test_a_spread_batch_has_no_near_duplicates_while_others_are_left(seed, size):
     features = unit_rows(rng(seed).normal(size=(200, 4)).astype(np.float32))
@@ -201,7 +201,7 @@ def test_coverage_by_hand():
     assert covering(x, heavy, np.array([0, 0, 0, 1, 1, 1]), np.array([1, 1]), 6).tolist() == [5, 1]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 999), size=st.integers(1, 12), n=st.integers(1, 40))
 def test_lazy_coverage_is_greedy_coverage(seed, size, n):
     x = rng(seed).normal(size=(n, 3)).astype(np.float32)
