@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from django.core.cache import cache
-from django.db.models import Exists, OuterRef, QuerySet, Sum
+from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
 
 from projects.models import Annotation, Item, Label, Membership, Policy, Project, QueueEntry
 from projects.quality import consensus
@@ -52,9 +52,9 @@ def pool(project: Project) -> QuerySet[Item]:
     return Item.objects.filter(project=project, state=Item.State.OPEN, holdout=False, agreement=False)
 
 
-def training(project: Project) -> Iterator[Known]:
-    """Settled items that a model may learn from, in order of number."""
-    return _known(project, holdout=False)
+def training(project: Project, *only: Q | Exists) -> Iterator[Known]:
+    """Settled items that a model may learn from, in order of number; ``only`` those that meet conditions."""
+    return _known(project, *only, holdout=False)
 
 
 def evaluation(project: Project) -> Iterator[Known]:
@@ -62,10 +62,10 @@ def evaluation(project: Project) -> Iterator[Known]:
     return _known(project, holdout=True)
 
 
-def _known(project: Project, *, holdout: bool) -> Iterator[Known]:
+def _known(project: Project, *only: Q | Exists, holdout: bool) -> Iterator[Known]:
     positions = dict(Label.objects.filter(project=project).values_list("pk", "position"))
     settled = Item.objects.filter(
-        project=project, state=Item.State.SETTLED, holdout=holdout, settled_labels__isnull=False
+        *only, project=project, state=Item.State.SETTLED, holdout=holdout, settled_labels__isnull=False
     )
     for pk, labels in settled.order_by("number").values_list("pk", "settled_labels").iterator():
         # «None of these» teaches something where several labels may apply, and nothing where one must.
@@ -113,11 +113,7 @@ def pooled_accuracy(project: Project) -> float:
 def _pooled_accuracy(project: Project) -> float:
     answers = Annotation.objects.filter(project=project, item__agreement=True, kind=Annotation.Kind.ANSWER)
     # A vote that a lead asked for comes from disputed items only, and knows that it does.
-    rows = (
-        current(answers.exclude(stream=QueueEntry.Stream.AGAIN))
-        .order_by("item_id", "pk")
-        .values_list("item_id", "labels")
-    )
+    rows = current(answers.exclude(stream=QueueEntry.Stream.AGAIN)).order_by("item_id", "pk")
     by_item: dict[int, list[frozenset[int]]] = {}
     for item_id, labels in rows.values_list("item_id", "labels"):
         by_item.setdefault(item_id, []).append(frozenset(labels))
