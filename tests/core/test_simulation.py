@@ -222,6 +222,7 @@ def test_the_command_replays_pictures(tmp_path):
         (["--data", "none.jsonl", "--seeds", 0], "seeds and jobs must be at least 1."),
         (["--data", "none.jsonl", "--strategies", "luck"], "strategies has"),
         (["--data", "none.jsonl", "--limit", 1], "limit must be at least 4."),
+        (["--data", "none.jsonl", "--json", "nowhere/out.json"], "nowhere is not a folder to write to."),
     ],
 )
 def test_the_command_explains_what_is_wrong(options, message):

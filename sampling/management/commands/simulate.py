@@ -120,6 +120,9 @@ def _plan(options: dict[str, Any]) -> Plan:
         raise ValueError("seeds and jobs must be at least 1")
     if options["limit"] is not None and options["limit"] < 4:
         raise ValueError("limit must be at least 4")
+    # Better now than after an hour of work.
+    if options["json"] and not options["json"].parent.is_dir():
+        raise ValueError(f"{options['json'].parent} is not a folder to write to")
     names = [name.strip() for name in options["strategies"].split(",") if name.strip()]
     return Plan(
         tuple(dict.fromkeys(names)), options["initial"], options["batch"], options["budget"], options["test"]
