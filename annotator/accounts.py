@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
+from allauth.account.signals import password_reset
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
+from django.dispatch import receiver
 from django.urls import reverse
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
@@ -44,7 +46,20 @@ def use_link(token: str) -> User:
     link = find_link(token)
     if not SignInLink.objects.filter(pk=link.pk, used_at=None).update(used_at=now()):
         raise Refused(_("This sign-in link was used before. Each link works once."))
+    _prove(link.user)
     return link.user
+
+
+@receiver(password_reset)
+def note_reset(user: User, **_signal: Any) -> None:
+    """Who completed a password reset has read the mail to that address."""
+    _prove(user)
+
+
+def _prove(user: User) -> None:
+    """Note that this person was reached by their address: others may give them access by it from now on."""
+    User.objects.filter(pk=user.pk).update(email_proven=True)
+    user.email_proven = True
 
 
 def invite(project: Project | None, role: str, email: str = "", by: AbstractBaseUser | None = None) -> str:
@@ -112,6 +127,7 @@ def accept(token: str, user: User) -> Invitation:
     if invitation.email and invitation.email != user.email:
         sentence = _("This invitation is for %(email)s. Sign in with that address, or ask for another one.")
         raise Refused(sentence % {"email": invitation.email})
+    # An account whose address is not proven yet may come: its person holds the link sent to that address.
     _accept(invitation, user, now())
     return invitation
 
@@ -120,6 +136,8 @@ def _accept(invitation: Invitation, user: User, at: datetime) -> None:
     mine = Invitation.objects.filter(pk=invitation.pk, used_at=None)
     if not mine.update(used_at=at, used_by=user):
         raise Refused(_("This invitation was used before. Each invitation is for one person."))
+    if invitation.email:
+        _prove(user)
     if invitation.is_staff:
         User.objects.filter(pk=user.pk).update(is_staff=True)
     if invitation.project:

@@ -8,4 +8,4 @@ class AnnotatorConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from annotator import health  # noqa: F401  (connects a signal)
+        from annotator import accounts, health  # noqa: F401  (connect signals)

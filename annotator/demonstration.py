@@ -73,9 +73,7 @@ def address(key: str) -> str:
 def make_people() -> dict[str, User]:
     """Make the four people, who sign in by one-time link only."""
     return {
-        key: User.objects.create_user(
-            email=address(key), name=name, is_staff=key == ADA, email_proven=True
-        )
+        key: User.objects.create_user(email=address(key), name=name, is_staff=key == ADA, email_proven=True)
         for key, (name, _role) in PEOPLE.items()
     }
 

@@ -32,13 +32,15 @@ class PeopleManager(UserManager["User"]):
     ) -> User:
         """Create a person who may do everything on this site."""
         name, address = self._named(username, email)
-        return super().create_superuser(name, address, password, **extra)
+        return super().create_superuser(name, address, password, **{"email_proven": True, **extra})
 
 
 class User(AbstractUser):
     """A person, known by e-mail address. ``is_staff`` may create projects and invite anybody."""
 
     email = models.EmailField(unique=True)
+    # Whether this person was reached by that address: an open invitation lets anybody write any address.
+    email_proven = models.BooleanField(default=False)
     name = models.CharField(max_length=120, blank=True)
     # auto, light or dark; and whether single keys act (WCAG 2.1.4).
     theme = models.CharField(max_length=5, default="auto")

@@ -21,11 +21,11 @@ KEYS = "123456789abcdefghijklmnopqrstuvwxyz"
 
 
 def make_user(name: str = "", **fields: Any) -> User:
-    """Make a person with an address of their own; the same name twice makes two people."""
+    """Make a person with a proven address of their own; the same name twice makes two people."""
     number = next(_numbers)
     name = name or f"Person {number}"
     email = fields.pop("email", f"{name.lower().replace(' ', '.')}.{number}@example.org")
-    return User.objects.create_user(email=email, name=name, **fields)
+    return User.objects.create_user(email=email, name=name, **{"email_proven": True, **fields})
 
 
 def make_labels(project: Project, names: Iterable[str]) -> list[Label]:

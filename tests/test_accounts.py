@@ -34,6 +34,10 @@ def signed_in(client) -> str | None:
     return found
 
 
+def proven(user: User) -> bool:
+    return User.objects.get(pk=user.pk).email_proven
+
+
 def registration(**changes: str) -> dict[str, str]:
     return {"name": "Nina", "email": "nina@example.org", "password": PASSWORD, **changes}
 
@@ -128,6 +132,15 @@ def test_the_command_prints_a_link_that_works(client, capsys):
     assert signed_in(client) == str(user.pk)
 
 
+def test_a_link_that_staff_handed_over_proves_the_address_when_it_is_used(client):
+    user = make_user(email_proven=False)
+    link = accounts.make_sign_in_link(user)
+    client.get(link)
+    assert not proven(user)
+    client.post(link)
+    assert proven(user)
+
+
 def test_the_command_says_what_to_do_about_a_stranger():
     with pytest.raises(CommandError, match="--invite"):
         call_command("link", "nobody@example.org")
@@ -142,7 +155,8 @@ def test_the_command_invites_staff(client, capsys):
 
 def test_the_first_admin_is_made_by_address_alone(client):
     call_command("createsuperuser", "--noinput", "--email", "Boss@Example.org")
-    assert User.objects.get(is_superuser=True).email == "boss@example.org"
+    boss = User.objects.get(is_superuser=True)
+    assert (boss.email, boss.email_proven) == ("boss@example.org", True)
 
 
 # Invitations
@@ -205,6 +219,33 @@ def test_an_invitation_never_signs_in_to_an_account_that_exists(client, admin):
         assert signed_in(client) is None
     assert not victim.memberships.exists()
     assert Invitation.objects.filter(used_at=None).count() == 2
+
+
+@pytest.mark.parametrize("address", ["", "nina@example.org"])
+def test_only_an_invitation_to_an_address_proves_it(client, admin, address):
+    client.post(accounts.invite(admin.project, LEAD, address, admin.user), registration())
+    assert proven(User.objects.get(email="nina@example.org")) is bool(address)
+
+
+@pytest.mark.parametrize("addressed", [False, True])
+def test_an_unproven_account_may_accept_and_an_invitation_to_its_address_proves_it(client, admin, addressed):
+    user = make_user("Bob", email_proven=False)
+    client.force_login(user)
+    client.post(accounts.invite(admin.project, LEAD, user.email if addressed else "", admin.user))
+    assert user.memberships.get().role == LEAD
+    assert proven(user) is addressed
+
+
+def test_an_address_that_somebody_made_up_gives_no_access_to_another_project(client, admin):
+    client.post(accounts.invite(admin.project, LEAD, by=admin.user), registration(email="ceo@corp.example"))
+    mallory = User.objects.get(email="ceo@corp.example")
+    other = make_admin(make_project("Secret"))
+    client.force_login(other.user)
+    fields = {"emails": "ceo@corp.example", "role": "admin"}
+    (invited,) = client.post(reverse("people-invite", args=[other.project_id]), fields).context["invited"]
+    assert not invited.joined
+    assert "/invitation/" in invited.link
+    assert not other.project.memberships.filter(user=mallory).exists()
 
 
 def test_an_expired_invitation_says_so(client, admin):
@@ -298,14 +339,16 @@ def test_nobody_signs_up_without_an_invitation(client):
 
 
 def test_a_forgotten_password_is_replaced_by_mail(client):
-    user = make_user(email="ada@example.org", password="old password 1")
+    user = make_user(email="ada@example.org", password="old password 1", email_proven=False)
     client.post(reverse("account_reset_password"), {"email": "ada@example.org"})
     link = next(line for line in mail.outbox[0].body.splitlines() if "/password/reset/" in line)
     form = client.get(link.strip(), follow=True)
     page = form.redirect_chain[-1][0]
+    assert not proven(user)
     client.post(page, {"password1": PASSWORD, "password2": PASSWORD})
     user.refresh_from_db()
     assert user.check_password(PASSWORD)
+    assert user.email_proven
     assert "does not work any more" in client.get(link.strip(), follow=True).text
 
 

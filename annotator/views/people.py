@@ -105,9 +105,10 @@ def leave(request: HttpRequest, project_id: int, membership_id: int) -> HttpResp
 
 
 def _invite(request: HttpRequest, member: Membership, address: str, role: str) -> Invited:
-    """Give access at once to who has an account; a link to everybody else."""
+    """Give access at once to an account of a proven address; a link to everybody else."""
     actor = common.person(request)
-    user = User.objects.filter(email=address, is_active=True).first() if address else None
+    known = User.objects.filter(email=address, email_proven=True, is_active=True)
+    user = known.first() if address else None
     if user:
         people.add(member.project, actor, user, role)
         return Invited(address, joined=True)
