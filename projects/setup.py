@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
+from django.core.files.base import File
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -40,8 +41,31 @@ def describe(project: Project, actor: AbstractBaseUser, changes: dict[str, Any])
     for name, value in after.items():
         setattr(held, name, value)
     held.save(update_fields=list(after))
+    if "task" in after or "media" in after:
+        uploads.check_again(held)
     audit.record(held, actor, "project.changed", before=before, after=after)
     return held
+
+
+@transaction.atomic
+def replace_data(
+    project: Project, actor: AbstractBaseUser, changes: dict[str, Any], file: File[bytes] | None, lines: str
+) -> Upload:
+    """Describe a draft and put a file, or pasted lines, in place of its files; a refusal changes nothing.
+
+    The old files go first, since the kind of data is fixed while there are any; a refusal brings them back.
+    """
+    held = audit.hold(project)
+    old = list(held.uploads.all())
+    for upload in old:
+        uploads.remove(upload, actor)
+    held = describe(held, actor, changes)
+    new = uploads.add(held, actor, file) if file else uploads.add_lines(held, actor, lines)
+    refused = Upload.State.REFUSED
+    if new.state == refused and any(upload.state != refused for upload in old):
+        new.file.storage.delete(str(new.file.name))
+        raise Refused(f"{new.name}: {new.message}")
+    return new
 
 
 def missing(project: Project) -> list[str]:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from functools import partial
 from itertools import islice
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.files.base import ContentFile, File
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.utils.translation import gettext as _
 
 from projects import audit, files, labelset
 from projects.errors import Refused
-from projects.files import images
+from projects.files import bell, images
 from projects.files.columns import FILE
 from projects.files.problems import Bad
 from projects.files.records import Row
@@ -61,8 +62,17 @@ def choose(upload: Upload, choices: dict[str, Any]) -> Upload:
         # Read otherwise, the columns may be others: they are guessed anew.
         choices = {name: choices.get(name, "") for name in ("encoding", "delimiter", "separator")}
         forgotten["report"] = {}
-    Upload.objects.filter(pk=upload.pk).update(**forgotten)
+    # The form may be older than the file's state: what is on its way in keeps what was decided.
+    Upload.objects.filter(pk=upload.pk, state__in=OPEN).update(**forgotten)
     return files.choose(upload, files.Columns(**choices))
+
+
+def check_again(project: Project) -> None:
+    """Have the files that wait for the start checked anew: other rows may be bad under another task."""
+    unfinished = project.uploads.filter(state__in=(State.WAITING, State.CHECKING, State.CHECKED))
+    for pk in unfinished.values_list("pk", flat=True):
+        transaction.on_commit(partial(bell.ring, pk))
+    unfinished.update(state=State.WAITING, attempt=F("attempt") + 1, good_rows_only=False)
 
 
 @transaction.atomic
@@ -128,8 +138,11 @@ def first_item(upload: Upload) -> Item | None:
 
 def first_picture(upload: Upload) -> images.Picture | None:
     """Return the first whole picture of a zip, written anew; None where there is none."""
+    if upload.report.get("kind") != "images":
+        # Not read yet, refused, or texts: nothing to open while somebody waits for the page.
+        return None
     try:
-        with files.open_upload(upload) as reader:
+        with files.open_upload(upload, tables=False) as reader:
             for row in islice(reader.rows(), 20):
                 if isinstance(row, Row) and row.read:
                     with suppress(Bad):

@@ -375,3 +375,43 @@ def test_other_columns_ask_anew_what_becomes_of_the_bad_rows():
     uploads.choose(upload, {"content": "b"})
     with pytest.raises(Refused, match="bad rows"):
         setup.start(project, ada.user)
+
+
+@pytest.mark.parametrize("state", [Upload.State.READY, Upload.State.IMPORTING])
+def test_a_form_from_before_the_import_changes_nothing_of_it(state):
+    project, ada = make_draft()
+    stale = add_file(project, [{"text": "one"}, {"text": ""}])
+    uploads.accept(stale, ada.user, good_rows_only=True)
+    Upload.objects.filter(pk=stale.pk).update(state=state)
+    for choices in ({"content": "text"}, {"content": "text", "encoding": "utf-16"}):
+        with pytest.raises(Refused, match="on its way in"):
+            uploads.choose(stale, choices)
+    now = Upload.objects.get(pk=stale.pk)
+    assert (now.good_rows_only, now.report["good"], now.state) == (True, 1, state)
+
+
+def test_another_task_has_the_files_checked_again_before_the_start(django_capture_on_commit_callbacks):
+    project, ada = make_draft(task=Project.Task.MULTI)
+    upload = add_file(project, [{"text": "a", "label": "label 0"}, {"text": "b", "label": "label 0|label 1"}])
+    reading = {"content": "text", "label": "label", "known": "seed", "separator": "|"}
+    upload = uploads.accept(uploads.choose(upload, reading), ada.user, good_rows_only=True)
+    assert upload.report["good"] == 2
+    with django_capture_on_commit_callbacks() as rung:
+        setup.describe(project, ada.user, {"task": Project.Task.SINGLE})
+    upload.refresh_from_db()
+    assert (upload.state, upload.good_rows_only, len(rung)) == (Upload.State.WAITING, False, 1)
+    with pytest.raises(Refused, match="still being checked"):
+        setup.start(project, ada.user)
+    upload = files.check(upload)
+    assert (upload.report["good"], upload.report["bad"]) == (1, 1)
+    with pytest.raises(Refused, match="bad rows"):
+        setup.start(project, ada.user)
+
+
+def test_another_name_leaves_a_checked_file_checked():
+    project, ada = make_draft()
+    upload = add_file(project, [{"text": "one"}, {"text": ""}])
+    uploads.accept(upload, ada.user, good_rows_only=True)
+    setup.describe(project, ada.user, {"name": "New"})
+    upload.refresh_from_db()
+    assert (upload.state, upload.good_rows_only) == (Upload.State.CHECKED, True)

@@ -12,6 +12,7 @@ from django.urls import reverse
 from projects import files, labelset, uploads
 from projects.models import Project, Upload
 from tests.factories import make_admin, make_project, make_user
+from tests.uploading import picture, zipped
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
@@ -73,6 +74,41 @@ def test_a_file_that_cannot_be_read_is_named_with_a_remedy_and_can_be_replaced(c
     data = {"name": "Post", "media": "text", "task": "single", "file": csv("text\nhello\n")}
     client.post(reverse("setup", args=[project.pk, "data"]), data)
     assert [upload.name for upload in project.uploads.all()] == ["items.csv"]
+
+
+@pytest.mark.parametrize("file", ["empty", "too large"])
+def test_a_new_file_that_is_refused_changes_nothing(client, ada, monkeypatch, tmp_path, settings, file):
+    settings.MEDIA_ROOT = tmp_path
+    project = begin(client, csv("text\nhello\n"))
+    before = project.uploads.get()
+    if file == "too large":
+        monkeypatch.setattr("projects.files.limits.file_bytes", lambda: 5)
+    body = csv("" if file == "empty" else "text\nanother\n", "new.csv")
+    data = {"name": "Renamed", "media": "text", "task": "multi", "file": body}
+    page = client.post(reverse("setup", args=[project.pk, "data"]), data, follow=True)
+    assert "new.csv" in page.content.decode()
+    project.refresh_from_db()
+    after = project.uploads.get()
+    assert (project.name, project.task, after.pk, after.state) == ("Post", "single", before.pk, before.state)
+    assert [path.name for path in tmp_path.rglob("*.csv")] == [str(before.file.name).split("/")[-1]]
+
+
+def test_a_new_file_of_the_other_kind_replaces_the_old_one(
+    client, ada, tmp_path, settings, django_capture_on_commit_callbacks
+):
+    settings.MEDIA_ROOT = tmp_path
+    project = begin(client, csv("text\nhello\n"))
+    zip_file = SimpleUploadedFile("pictures.zip", zipped(("a.png", picture())))
+    data = {"name": "Post", "media": "image", "task": "single", "file": zip_file}
+    with django_capture_on_commit_callbacks() as then:
+        client.post(reverse("setup", args=[project.pk, "data"]), data)
+    upload = project.uploads.get()
+    assert upload.name == "pictures.zip"
+    assert files.check(upload).report["good"] == 1
+    assert len(list(tmp_path.rglob("*.csv"))) == 1
+    for callback in then:
+        callback()
+    assert not list(tmp_path.rglob("*.csv"))
 
 
 def test_pasted_lines_need_no_file(client, ada):

@@ -148,17 +148,13 @@ def _take(request: HttpRequest, project: Project, form: ProjectForm, source: Sou
     """Keep kind and file. The project is made by now, so a refusal is shown on its own data step."""
     actor = common.person(request)
     file, lines = source.cleaned_data.get("file"), source.cleaned_data.get("lines", "")
+    changes = {name: form.cleaned_data[name] for name in ("name", "media", "task")}
+    upload: Upload | None
     try:
         if file or lines.strip():
-            for old in project.uploads.all():
-                uploads.remove(old, actor)
-        setup.describe(project, actor, {name: form.cleaned_data[name] for name in ("name", "media", "task")})
-        project.refresh_from_db()
-        upload = uploads.newest(project).first()
-        if file:
-            upload = uploads.add(project, actor, file)
-        elif lines.strip():
-            upload = uploads.add_lines(project, actor, lines)
+            upload = setup.replace_data(project, actor, changes, file, lines)
+        else:
+            upload = uploads.newest(setup.describe(project, actor, changes)).first()
     except Refused as refusal:
         common.say(request, str(refusal), messages.ERROR)
         return common.go(request, reverse("setup", args=[project.pk, "data"]))
