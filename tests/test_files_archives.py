@@ -2,11 +2,15 @@
 
 import io
 import stat
+import struct
 import zipfile
 
 import pytest
 
-from projects.files import limits
+from projects import files, uploads
+from projects.errors import Refused
+from projects.files import archives, limits
+from projects.files.columns import Columns
 from projects.models import Item, Project, Upload
 from tests.factories import make_project
 from tests.uploading import bring, picture, take, zipped
@@ -201,3 +205,71 @@ def test_an_id_that_now_means_another_picture_is_refused(project):
     upload = bring(project, zipped(("a.png", picture(size=(9, 9))), table), "p.zip", id="id")
     assert "has this id and another content" in upload.problems[0]["reason"]
     assert bring(project, zipped(("a.png", picture()), table), "p.zip", id="id").report["known"] == 1
+
+
+def test_a_table_that_unfolds_too_far_is_refused_unread(project, monkeypatch):
+    monkeypatch.setattr(archives, "_join", None)
+    table = "file,label\n" + "".join(f"{number % 10}.png,x\n" for number in range(200_000))
+    upload = bring(project, zipped(("a.png", picture()), ("labels.csv", table)), "p.zip")
+    assert "unpacks to far more than its size" in upload.message
+
+
+def test_a_table_of_more_rows_than_a_zip_may_hold_pictures_is_refused(project, monkeypatch):
+    monkeypatch.setattr(limits, "ARCHIVE_FILES", 20)
+    table = "file,label\n" + "lost.png,x\n" * 21
+    upload = bring(project, zipped(("a.png", picture()), ("labels.csv", table)), "p.zip")
+    assert "“labels.csv” has more than 20 rows" in upload.message
+
+
+def test_the_first_problems_of_a_table_are_kept_and_all_are_counted(project, monkeypatch):
+    monkeypatch.setattr(limits, "PROBLEMS", 10)
+    table = "file,label\na.png,x\n" + "lost.png,x\n" * 40
+    body = zipped(("a.png", picture()), ("labels.csv", table))
+    with archives.open_archive(io.BytesIO(body), Columns()) as reader:
+        assert len(reader.problems.first) == 10
+    upload = bring(project, body, "p.zip")
+    assert (upload.report["good"], upload.report["bad"], len(upload.problems)) == (1, 40, 10)
+
+
+def test_the_first_picture_is_shown_without_a_look_at_the_tables(project, monkeypatch):
+    upload = bring(project, zipped(("labels.csv", "file,label\na.png,x\n"), ("a.png", picture())), "p.zip")
+    monkeypatch.setattr(archives, "_join", None)
+    assert uploads.first_picture(upload).width == 8
+
+
+def test_a_file_that_is_not_known_to_hold_pictures_is_not_opened_for_its_first(project, monkeypatch):
+    upload = bring(project, zipped(("a.png", picture()))[:-10], "p.zip")
+    monkeypatch.setattr(files, "open_upload", None)
+    assert uploads.first_picture(upload) is None
+
+
+@pytest.mark.parametrize("comment", [b"", b"a comment"])
+@pytest.mark.parametrize("zip64", [False, True])
+def test_entries_are_counted_before_the_archive_is_opened(monkeypatch, comment, zip64):
+    into = io.BytesIO()
+    with zipfile.ZipFile(into, "w") as archive:
+        for number in range(7):
+            archive.writestr(f"{number}.png", b"x")
+        archive.comment = comment
+        if zip64:
+            monkeypatch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 3)
+    body = bytearray(into.getvalue())
+    assert (b"PK\x06\x06" in body) == zip64
+    # What it states is not believed.
+    struct.pack_into("<HH", body, body.rindex(b"PK\x05\x06") + 8, 1, 1)
+    monkeypatch.setattr(limits, "ARCHIVE_ENTRIES", 7)
+    with archives.open_archive(io.BytesIO(body), Columns()) as reader:
+        assert len(reader.entries) == 7
+    monkeypatch.setattr(limits, "ARCHIVE_ENTRIES", 6)
+    monkeypatch.setattr(zipfile, "ZipFile", None)
+    with (
+        pytest.raises(Refused, match="holds too many files"),
+        archives.open_archive(io.BytesIO(body), Columns()),
+    ):
+        pass
+
+
+def test_a_list_of_contents_that_is_too_long_to_keep_is_refused(project, monkeypatch):
+    monkeypatch.setattr(limits, "ARCHIVE_LIST", 400)
+    body = zipped(*((f"{'x' * 100}{number}.png", picture()) for number in range(3)))
+    assert "holds too many files" in bring(project, body, "p.zip").message

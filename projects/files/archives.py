@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import lzma
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import repeat
 from pathlib import PurePosixPath
 from typing import BinaryIO, Final, cast
 
@@ -18,7 +20,7 @@ from projects.files import encodings, limits
 from projects.files.columns import FILE, FOLDER, Columns
 from projects.files.csvs import open_csv
 from projects.files.images import SUFFIXES
-from projects.files.problems import Bad, Problem, listing, shorten
+from projects.files.problems import Bad, Problem, Problems, listing, shorten
 from projects.files.records import Row
 
 _TABLES: Final = {".csv", ".tsv"}
@@ -50,7 +52,7 @@ class ArchiveReader:
     columns: list[str] = field(default_factory=lambda: [FILE])
     # By path in the archive: what the table says about a picture.
     table: dict[str, dict[str, object]] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    problems: Problems = field(default_factory=Problems)
     note: str = ""
     encoding: str = ""
     sure: bool = True
@@ -68,7 +70,10 @@ class ArchiveReader:
                 yield bad.at(number)
                 continue
             yield Row(number, self._fields(info.filename), partial(_read, self.archive, info))
-        yield from self.problems
+        yield from self.problems.first
+        if rest := self.problems.count - len(self.problems.first):
+            # As many as nobody keeps are only counted, so one stands for all.
+            yield from repeat(self.problems.first[-1], rest)
 
     def _fields(self, name: str) -> dict[str, object]:
         folder: dict[str, object] = (
@@ -119,9 +124,13 @@ def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
 
 
 @contextmanager
-def open_archive(file: BinaryIO, columns: Columns) -> Iterator[ArchiveReader]:
-    """Open a zip of pictures. Raises Refused where it is damaged, holds none, or would unpack to too much."""
+def open_archive(file: BinaryIO, columns: Columns, tables: bool = True) -> Iterator[ArchiveReader]:
+    """Open a zip of pictures. Raises Refused where it is damaged, holds none, or would unpack to too much.
+
+    Without ``tables`` only the pictures are looked at.
+    """
     try:
+        _refuse_crowd(file)
         archive = zipfile.ZipFile(file)
     except _DAMAGED:
         raise Refused("The zip file is damaged or cut off. Pack it again and upload that.") from None
@@ -131,13 +140,57 @@ def open_archive(file: BinaryIO, columns: Columns) -> Iterator[ArchiveReader]:
         pictures = [info for info in files if not _passed_over(info)]
         reader = ArchiveReader(archive, pictures)
         others = [info.filename for info in files if _passed_over(info)]
-        tables = [name for name in others if PurePosixPath(name).suffix.lower() in _TABLES]
-        _read_tables(reader, tables, columns)
+        named = [name for name in others if PurePosixPath(name).suffix.lower() in _TABLES]
+        _read_tables(reader, named if tables else [], columns)
         if not reader.table and any("/" in info.filename for info in pictures):
             reader.columns.append(FOLDER)
-        rest = [name for name in others if name not in tables]
+        rest = [name for name in others if name not in named]
         reader.note = " ".join(filter(None, [reader.note, f"Passed over: {listing(rest)}." if rest else ""]))
         yield reader
+
+
+def _refuse_crowd(file: BinaryIO) -> None:
+    """Refuse more entries than anybody means, before ``zipfile`` makes an object of each.
+
+    They are counted in the archive's own list: the number that it states may be a lie.
+    """
+    start, size = _list_of_contents(file)
+    if start < 0:
+        raise zipfile.BadZipFile
+    entries = limits.ARCHIVE_ENTRIES + 1 if size > limits.ARCHIVE_LIST else 0
+    file.seek(start)
+    while size > 0 and entries <= limits.ARCHIVE_ENTRIES:
+        head = file.read(46)
+        if len(head) < 46:
+            raise zipfile.BadZipFile
+        more = sum(struct.unpack_from("<3H", head, 28))
+        file.seek(more, 1)
+        size -= 46 + more
+        entries += 1
+    if entries > limits.ARCHIVE_ENTRIES:
+        raise Refused(f"The zip holds too many files; {limits.ARCHIVE_FILES:,} is the limit. Split it.")
+
+
+def _list_of_contents(file: BinaryIO) -> tuple[int, int]:
+    """Return where the list of entries starts, and its bytes, by the record at the archive's end."""
+    length = file.seek(0, 2)
+    before = max(0, length - (1 << 16) - 98)
+    file.seek(before)
+    tail = file.read()
+    end = len(tail) - 22
+    if end < 0 or not tail.startswith(b"PK\5\6", end) or tail[-2:] != b"\0\0":
+        # A comment comes last.
+        end = tail.rfind(b"PK\5\6", 0, -18)
+    if end < 0:
+        raise zipfile.BadZipFile
+    size = struct.unpack_from("<L", tail, end + 12)[0]
+    if end >= 20 and tail.startswith(b"PK\6\7", end - 20):
+        # Zip64: the record with the larger numbers stands before the one of old.
+        end -= 76
+        if end < 0 or not tail.startswith(b"PK\6\6", end):
+            raise zipfile.BadZipFile
+        size = struct.unpack_from("<Q", tail, end + 40)[0]
+    return before + end - size, size
 
 
 def _hidden(name: str) -> bool:
@@ -209,9 +262,11 @@ def _join(reader: ArchiveReader, name: str, packed: BinaryIO, columns: Columns) 
     # Its rows are numbered for themselves: a problem says that it is the table's.
     place = shorten(f"{name}: {key}")
     finder = _Finder([info.filename for info in reader.entries], str(PurePosixPath(name).parent))
-    for row in table.rows():
+    for count, row in enumerate(table.rows(), 1):
+        if count > limits.ARCHIVE_FILES:
+            raise Refused(f"{listing([name])} has more than {limits.ARCHIVE_FILES:,} rows. Split the zip.")
         if isinstance(row, Problem):
-            reader.problems.append(replace(row, column=place))
+            reader.problems.add(replace(row, column=place))
             continue
         try:
             found = finder.find(str(row.fields[key]))
@@ -219,7 +274,7 @@ def _join(reader: ArchiveReader, name: str, packed: BinaryIO, columns: Columns) 
                 raise Bad(row.fields[key], "Two rows name the same picture.", "Keep one of them.", key)
             reader.table[found] = {column: row.fields[column] for column in others}
         except Bad as bad:
-            reader.problems.append(replace(bad.at(row.number), column=place))
+            reader.problems.add(replace(bad.at(row.number), column=place))
     reader.columns += others
     reader.encoding, reader.sure, reader.delimiter = table.encoding, table.sure, table.delimiter
     reader.note = table.note

@@ -71,6 +71,10 @@ class Sieve:
 
     def _candidate(self, row: Row | Problem) -> Candidate | None:
         self.tally.rows += 1
+        if self.tally.rows > limits.ROWS:
+            raise Refused(
+                f"The file has more than {limits.ROWS:,} rows. Split it into several files and upload them."
+            )
         if isinstance(row, Problem):
             self.tally.problems.add(row)
             return None

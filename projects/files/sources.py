@@ -38,8 +38,11 @@ _CONTROLS: Final = bytes(set(range(32)) - set(b"\t\n\r\f\x1b\x1f\0"))
 
 
 @contextmanager
-def open_upload(upload: Upload) -> Iterator[Reader]:
-    """Open an upload as the person chose to read it. Raises Refused where it is no file that we read."""
+def open_upload(upload: Upload, tables: bool = True) -> Iterator[Reader]:
+    """Open an upload as the person chose to read it. Raises Refused where it is no file that we read.
+
+    Without ``tables``, a zip of pictures is opened for its pictures alone.
+    """
     if not upload.file:
         raise Refused("The file is no longer kept. Upload it again.")
     if upload.file.size > limits.file_bytes():
@@ -48,17 +51,18 @@ def open_upload(upload: Upload) -> Iterator[Reader]:
         opened = upload.file.open("rb")
     except FileNotFoundError:
         raise Refused("The file is no longer there. Upload it again.") from None
-    with opened, open_file(cast(BinaryIO, opened.file), Columns.from_json(upload.columns)) as reader:
+    columns = Columns.from_json(upload.columns)
+    with opened, open_file(cast(BinaryIO, opened.file), columns, tables) as reader:
         yield reader
 
 
 @contextmanager
-def open_file(file: BinaryIO, columns: Columns) -> Iterator[Reader]:
+def open_file(file: BinaryIO, columns: Columns, tables: bool = True) -> Iterator[Reader]:
     """Open a file that can be read more than once."""
     columns.validate_reading()
     head = _head(file)
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        with open_archive(file, columns) as archive:
+        with open_archive(file, columns, tables) as archive:
             yield archive
     elif head.startswith(b"\x1f\x8b"):
         with tempfile.TemporaryFile() as unpacked:
