@@ -6,6 +6,7 @@ import pytest
 
 from projects import draws, files
 from projects.errors import Refused
+from projects.files import limits
 from projects.models import Event, Item, Label, Project, Upload
 from projects.signals import items_changed
 from tests.factories import make_admin, make_labels, make_project
@@ -288,3 +289,19 @@ def test_the_plain_example_of_other_tools_comes_in():
     body = 'id,text,label,annotator,lead_time\nt1,Charged,billing,ana,1.9\nt3,"Thanks, you",bug,ana,1.1\n'
     take(project, body, known="seed")
     assert project.items.get(external_id="t3").metadata == {"annotator": "ana", "lead_time": "1.1"}
+
+
+def test_a_file_of_too_many_rows_is_refused_with_what_to_do(monkeypatch):
+    monkeypatch.setattr(limits, "ROWS", 200)
+    project = make_project()
+    assert bring(project, ROWS).report["good"] == 200
+    upload = bring(project, ROWS + "200,more,label 0,here\n")
+    assert upload.message == "The file has more than 200 rows. Split it into several files and upload them."
+
+
+@pytest.mark.parametrize("known", ["seed", "gold"])
+def test_one_label_in_two_spellings_counts_once(known):
+    project = make_project(labels=["Spam", "other"], task=Project.Task.MULTI, policy={"holdout_share": 0})
+    take(project, '{"text": "a", "label": ["Spam", "spam"]}\n', "rows.jsonl", known=known)
+    item, spam = project.items.get(), project.labels.get(name="Spam").pk
+    assert (item.settled_labels, item.gold) == (([spam], None) if known == "seed" else (None, [[spam]]))

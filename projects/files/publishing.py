@@ -109,7 +109,7 @@ class _Settled(dict[tuple[str, ...], tuple[Any, ...]]):
         self._at = connection.ops.adapt_datetimefield_value(timezone.now())
 
     def __missing__(self, names: tuple[str, ...]) -> tuple[Any, ...]:
-        labels = sorted(self._ids[name] for name in names)
+        labels = sorted({self._ids[name] for name in names})
         if self._known == "gold":
             # People are asked, and checked by it.
             values: tuple[Any, ...] = (json.dumps([labels]), *_OPEN[1:])
