@@ -216,3 +216,11 @@ def test_what_pythons_own_writer_writes_is_read_back(written):
     writer.writerows(written)
     _, found = read(into.getvalue(), delimiter=",", encoding="utf-8")
     assert [tuple(row.fields.values()) for row in found] == written
+
+
+@pytest.mark.parametrize("body", ["id,text\n1,one\n", '{"text": "one"}\n'])
+@pytest.mark.parametrize("written", ["utf-8", "utf-16-le"])
+def test_utf_16_chosen_for_a_file_without_its_mark_is_refused_in_words(body, written):
+    upload = bring(make_project(), body.encode(written), encoding="utf-16")
+    assert upload.state == Upload.State.REFUSED
+    assert "lacks the mark that UTF-16 begins with" in upload.message

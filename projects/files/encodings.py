@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
+from projects.errors import Refused
 from projects.files import limits
 
 ENCODINGS: Final = [
@@ -100,13 +101,18 @@ def _utf8_or_older(file: BinaryIO) -> Encoding:
 def pieces(file: BinaryIO, encoding: str) -> Iterator[str]:
     """Yield the lines of a file with their ends; a line longer than any record comes in several pieces.
 
-    Only LF, CR and CRLF end a line. Bytes that make no sense become lone surrogates.
+    Only LF, CR and CRLF end a line. Bytes that make no sense become lone surrogates. Raises Refused for
+    UTF-16 without the mark that tells the order of its bytes.
     """
     file.seek(0)
     reader = io.TextIOWrapper(file, encoding, errors="mark", newline="")
     try:
         while piece := reader.readline(limits.RECORD):
             yield piece
+    except UnicodeError:
+        raise Refused(
+            "The file lacks the mark that UTF-16 begins with. Choose another encoding, or save it as UTF-8."
+        ) from None
     finally:
         # The file belongs to whoever opened it, and may be closed by now.
         with suppress(ValueError):
