@@ -192,3 +192,12 @@ def test_a_thumbnail_is_small_and_keeps_the_proportions():
     data = images.thumbnail(picture("JPEG", size=(1000, 500)))
     image = Image.open(io.BytesIO(data))
     assert (image.format, image.size) == ("WEBP", (256, 128))
+
+
+@pytest.mark.parametrize(
+    ("name", "start"), [("a.jpg", b"\xff\xd8\xff"), ("a.gif", b"GIF89a"), ("a.webp", b"RIFF....WEBP")]
+)
+def test_a_damaged_picture_is_told_in_our_own_words(name, start):
+    with pytest.raises(Bad) as told:
+        images.verify(start, name)
+    assert told.value.reason == "The picture is damaged or cut off."

@@ -112,8 +112,9 @@ def _decoded(data: bytes, kind: str, name: str) -> Image.Image:
             image.load()
     except Image.DecompressionBombError:
         raise Bad(name, "The picture has too many pixels.", "Make it smaller.") from None
-    except BROKEN as error:
-        raise Bad(name, f"The picture is damaged or cut off ({error}).", "Save it again.") from None
+    except BROKEN:
+        # Not in Pillow's words: they may name an object of this program.
+        raise Bad(name, "The picture is damaged or cut off.", "Save it again.") from None
     return image
 
 
@@ -123,8 +124,8 @@ def clean(data: bytes, name: str) -> Picture:
     image = _decoded(data, kind, name)
     try:
         return _written(_plain(image), kind)
-    except BROKEN as error:
-        raise Bad(name, f"The picture cannot be converted ({error}).", "Save it again.") from None
+    except BROKEN:
+        raise Bad(name, "The picture cannot be converted.", "Save it again as PNG or JPEG.") from None
 
 
 def _plain(image: Image.Image) -> Image.Image:
