@@ -251,3 +251,14 @@ def _file(body):
     from django.core.files.base import ContentFile
 
     return ContentFile(body.encode(), name="rows.csv")
+
+
+def test_the_reason_of_an_item_is_that_of_its_newest_pick():
+    project = make_project(items=1)
+    item = project.items.get()
+    for round_number, stream, state in ((3, "strategy", "done"), (0, "again", "live")):
+        QueueEntry.objects.create(
+            project=project, item=item, round_number=round_number, rank=1, stream=stream, state=state
+        )
+    (row,) = exporting.settled_rows(project, True)
+    assert row["pick"]["stream"] == "again"

@@ -66,7 +66,8 @@ def settled_rows(project: Project, everything: bool = False) -> Iterator[Row]:
         last = page[-1].number
         votes, resolutions = _votes(page, names), _resolutions(page, names)
         picked = _picked(project, {item.pk for item in page})
-        latest = {item_id: entry for (item_id, _round), entry in sorted(picked.items())}
+        # The newest by its own number: an entry that a lead asked for belongs to no round.
+        latest = {entry.item_id: entry for entry in sorted(picked.values(), key=lambda entry: entry.pk)}
         for item in page:
             cast = votes[item.pk]
             label = _label_of(item, names) | {
