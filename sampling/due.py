@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from projects import queries
 from projects.models import Project, QueueEntry
 from sampling import claims, generations
-from sampling.models import Round
+from sampling.models import FeatureShard, Round
 
 # A model is worth training as soon as two labels have so many examples each.
 EXAMPLES = 5
@@ -31,13 +32,20 @@ def is_due(project: Project) -> bool:
 
 
 def two_labels_known(project: Project) -> bool:
-    """Whether two labels have examples enough to learn from."""
+    """Whether two labels have examples enough to learn from. One without features teaches nothing yet."""
+    shards = FeatureShard.objects.filter(feature_set=generations.usable(project)).exclude(path="")
+    featured = Exists(shards.filter(first__lte=OuterRef("number"), last__gte=OuterRef("number")))
     seen: Counter[int] = Counter()
-    for known in queries.training(project):
+    for known in queries.training(project, featured):
         seen.update(known.positions)
-        if sum(count >= EXAMPLES for count in seen.values()) >= 2:
+        if teach(seen.values()):
             return True
     return False
+
+
+def teach(examples: Iterable[int]) -> bool:
+    """Whether a model can learn from so many examples of each label."""
+    return sum(count >= EXAMPLES for count in examples) >= 2
 
 
 def _runs_low(project: Project, batch: int) -> bool:

@@ -22,7 +22,7 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce
 
-from projects.models import Annotation, Policy, Project
+from projects.models import Annotation, Item, Policy, Project
 from sampling import claims
 from sampling.core.featurizers import default_for
 from sampling.due import FEATURED, free
@@ -54,7 +54,9 @@ def _round_due() -> Q:
         FeatureShard.objects.filter(feature_set=OuterRef("newest_set"), rows__gt=0)
     )
     modelled = Exists(ModelVersion.objects.filter(project=OuterRef("pk")))
-    enough = Q(new__gte=F("batch") / 2) & Q(new__gt=0) | Q(new__gt=0) & ~modelled
+    # Labels may have been there before their features: without a model each of them is looked at again.
+    labelled = Exists(Item.objects.filter(project=OuterRef("pk"), state=Item.State.SETTLED))
+    enough = Q(new__gte=F("batch") / 2) & Q(new__gt=0) | (Q(new__gt=0) | labelled) & ~modelled
     return ~Exists(rounds.exclude(state=Round.State.DONE)) & (first | enough)
 
 

@@ -10,7 +10,7 @@ from projects.models import Label, Policy, Project, QueueEntry
 from sampling import shards, snapshots
 from sampling.core.arrays import FloatArray, IntArray
 from sampling.core.loop import Settings
-from sampling.due import two_labels_known
+from sampling.due import teach
 from sampling.models import Round
 from sampling.snapshots import Snapshot
 
@@ -45,7 +45,7 @@ def known_to(round_: Round, policy: Policy, table: shards.Table, shard_ids: list
         truth=truth,
         waiting=_present(table.rows_of(kept_ids)),
         centres=_centres(round_),
-        model=two_labels_known(project),
+        model=teach(targets.sum(axis=0).tolist()),
     )
 
 

@@ -16,16 +16,18 @@ from sampling.due import FEATURED
 
 @shared_task
 def advance(project_id: int) -> None:
-    """Run the round that is due, or hand out the features that are missing."""
-    at = now()
-    project = Project.objects.filter(pk=project_id, state__in=FEATURED).first()
-    if project is None:
-        return
-    if rounds.turn(project, at):
+    """Run the round that is due, and hand out the features that are missing."""
+    project = _featured(project_id)
+    if project and rounds.turn(project, now()):
         bell.send("advance", project_id)
-        return
-    for offer in features.offers(project, at):
+        project = _featured(project_id)  # The round took its time.
+    # Also after a round: however many are due, features come in between.
+    for offer in features.offers(project, now()) if project else ():
         bell.send("featurize", *offer)
+
+
+def _featured(project_id: int) -> Project | None:
+    return Project.objects.filter(pk=project_id, state__in=FEATURED).first()
 
 
 @shared_task
