@@ -9,7 +9,6 @@ import time
 from typing import Any
 
 from celery import current_app
-from kombu.exceptions import KombuError, OperationalError
 
 log = logging.getLogger(__name__)
 
@@ -24,8 +23,8 @@ def send(task: str, *arguments: Any) -> bool:
     """Send one message now; return whether the broker took it. The task is named, not imported: see tasks."""
     try:
         current_app.send_task(f"sampling.tasks.{task}", arguments, retry=False, ignore_result=True)
-    except (OperationalError, KombuError, OSError) as error:
-        log.warning("The broker did not take a message (%s); the next tick will do.", error)
+    except Exception as error:  # Brokers fail in many ways, a full disk's worst: a file cut short is no JSON.
+        log.warning("The broker did not take a message (%r); the next tick will do.", error)
         return False
     return True
 
@@ -48,9 +47,15 @@ class Bell:
             self._changed.notify()
 
     def _run(self) -> None:
-        while waiting := self._take():
-            sent = [send("advance", project_id) for project_id in sorted(waiting)]
-            time.sleep(PAUSE_SECONDS if all(sent) else AWAY_SECONDS)
+        try:
+            while waiting := self._take():
+                sent = [send("advance", project_id) for project_id in sorted(waiting)]
+                time.sleep(PAUSE_SECONDS if all(sent) else AWAY_SECONDS)
+        finally:
+            # Whatever ended it, the next ring begins a new one.
+            with self._changed:
+                if self._thread is threading.current_thread():
+                    self._thread = None
 
     def _take(self) -> set[int]:
         """Wait for rings and return them; none when it is time to end."""

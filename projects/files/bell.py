@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 
 from celery import current_app
-from kombu.exceptions import KombuError
 
 logger = logging.getLogger(__name__)
 
@@ -17,5 +16,5 @@ def ring(upload_id: int) -> None:
     """
     try:
         current_app.send_task("projects.tasks.advance_upload", (upload_id,), retry=False, ignore_result=True)
-    except (KombuError, OSError):
-        logger.warning("no broker; upload %s waits for the next tick", upload_id)
+    except Exception as error:  # Brokers fail in many ways, and the upload is stored.
+        logger.warning("no broker (%r); upload %s waits for the next tick", error, upload_id)
