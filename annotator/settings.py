@@ -217,8 +217,8 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ALLAUTH_TRUSTED_PROXY_COUNT = 1 if env_flag("BEHIND_PROXY") else 0
 CSRF_FAILURE_VIEW = "annotator.views.errors.csrf_failure"
 
-# Sessions are read from the cache and kept in the database.
-SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+# Sessions are rows, read by each request: who signed out is out, whatever a cache remembers.
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
 SESSION_COOKIE_AGE = 60 * 60 * 24 * 30
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
 SECURE_SSL_REDIRECT = SECURE and env_flag("SSL_REDIRECT", True)

@@ -246,7 +246,7 @@ def test_the_number_of_queries_does_not_grow_with_the_disputes(
         dispute_next(project)
     make_user()
     for where in pages:
-        with django_assert_max_num_queries(16):
+        with django_assert_max_num_queries(17):
             client.get(where)
 
 
