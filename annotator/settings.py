@@ -142,7 +142,9 @@ CACHES: dict[str, Any] = {
         "OPTIONS": {"socket_connect_timeout": 0.5, "socket_timeout": 1},
     }
     if REDIS_URL
-    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    # In this process alone: figures that stand in every answer and may be some seconds old.
+    "near": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "near"},
 }
 
 # Celery: a message only says «look»; what is due stands in the database.

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
-from django.core.cache import cache
+from django.core.cache import caches
 from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
 
 from projects.models import Annotation, Item, Label, Membership, Policy, Project, QueueEntry
 from projects.quality import consensus
 
+Value = TypeVar("Value")
+# Of this process alone.
+near = caches["near"]
 ACCURACY_SECONDS = 60
 COUNT_SECONDS = 10
 
@@ -87,12 +92,8 @@ def answered(project_id: int) -> int:
 
 def labelled(project_id: int) -> int:
     """Items with a settled label; counted anew every few seconds at most."""
-    key = f"labelled:{project_id}"
-    found: int | None = cache.get(key)
-    if found is None:
-        found = Item.objects.filter(project_id=project_id, state=Item.State.SETTLED).count()
-        cache.set(key, found, COUNT_SECONDS)
-    return found
+    settled = Item.objects.filter(project_id=project_id, state=Item.State.SETTLED)
+    return _kept(f"labelled:{project_id}", settled.count, COUNT_SECONDS)
 
 
 def active_labels(project_id: int) -> list[Label]:
@@ -102,11 +103,15 @@ def active_labels(project_id: int) -> list[Label]:
 
 def pooled_accuracy(project: Project) -> float:
     """How often one answer is right, estimated from the agreement sample; recomputed once a minute."""
-    key = f"accuracy:{project.pk}"
-    found: float | None = cache.get(key)
+    return _kept(f"accuracy:{project.pk}", partial(_pooled_accuracy, project), ACCURACY_SECONDS)
+
+
+def _kept(key: str, compute: Callable[[], Value], seconds: float) -> Value:
+    """Keep a figure in this process for some seconds: a cache server would cost more at every answer."""
+    found = near.get(key)
     if found is None:
-        found = _pooled_accuracy(project)
-        cache.set(key, found, ACCURACY_SECONDS)
+        found = compute()
+        near.set(key, found, seconds)
     return found
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import cache, caches
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
@@ -51,6 +51,7 @@ def empty_cache() -> Iterator[None]:
     """Let no test see what another one cached: ids, and the paths made of them, begin again."""
     yield
     cache.clear()
+    caches["near"].clear()
     for module, name in (("sampling.shards", "opened"), ("sampling.features", "_featurizer")):
         if module in sys.modules:
             getattr(sys.modules[module], name).cache_clear()
