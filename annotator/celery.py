@@ -15,8 +15,12 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
 
+# The process that read this module; those that it forks know it by this number, even when it is dead by then.
+_READER = os.getpid()
+
+
 @beat_embedded_init.connect(weak=False)
 @worker_process_init.connect(weak=False)
 def _leave_no_orphan(**_signal: Any) -> None:
     """A worker that was killed must not leave its clock and its children running."""
-    end_with_parent()
+    end_with_parent(0 if os.getpid() == _READER else _READER)

@@ -22,13 +22,15 @@ _STEADY_SECONDS = 60.0
 _POLL_SECONDS = 0.2
 
 
-def end_with_parent(seconds: float = 1.0) -> None:
+def end_with_parent(parent: int = 0, seconds: float = 1.0) -> None:
     """Let this process end when the one that started it has died, however it died.
+
+    Name the parent where it may have died already, before this process came to call.
 
     For processes that a library forks for us: the kernel's own signal (see _tie) goes by the parent's
     thread, which such a library may end long before the parent.
     """
-    parent = os.getppid()
+    parent = parent or os.getppid()
 
     def watch() -> None:
         while os.getppid() == parent:
