@@ -108,7 +108,7 @@ def pooled_accuracy(project: Project) -> float:
 
 def _kept(key: str, compute: Callable[[], Value], seconds: float) -> Value:
     """Keep a figure in this process for some seconds: a cache server would cost more at every answer."""
-    found = near.get(key)
+    found: Value | None = near.get(key)
     if found is None:
         found = compute()
         near.set(key, found, seconds)
