@@ -46,8 +46,13 @@ def use_link(token: str) -> User:
     link = find_link(token)
     if not SignInLink.objects.filter(pk=link.pk, used_at=None).update(used_at=now()):
         raise Refused(_("This sign-in link was used before. Each link works once."))
-    _prove(link.user)
-    return link.user
+    user = link.user
+    if not user.email_proven:
+        # Whoever made this account never showed that the address is theirs: their password opens it no more.
+        user.set_unusable_password()
+        user.save(update_fields=["password"])
+        _prove(user)
+    return user
 
 
 @receiver(password_reset)
@@ -136,7 +141,9 @@ def _accept(invitation: Invitation, user: User, at: datetime) -> None:
     mine = Invitation.objects.filter(pk=invitation.pk, used_at=None)
     if not mine.update(used_at=at, used_by=user):
         raise Refused(_("This invitation was used before. Each invitation is for one person."))
-    if invitation.email:
+    # Whoever invites sees the link. Only of staff is it taken that they sent it to its address.
+    by = invitation.created_by
+    if invitation.email and (by is None or by.is_staff):
         _prove(user)
     if invitation.is_staff:
         User.objects.filter(pk=user.pk).update(is_staff=True)

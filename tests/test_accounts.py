@@ -34,6 +34,12 @@ def signed_in(client) -> str | None:
     return found
 
 
+def make_staff(member):
+    """Let this person speak for the site."""
+    member.user.is_staff = True
+    member.user.save(update_fields=["is_staff"])
+
+
 def proven(user: User) -> bool:
     return User.objects.get(pk=user.pk).email_proven
 
@@ -223,12 +229,14 @@ def test_an_invitation_never_signs_in_to_an_account_that_exists(client, admin):
 
 @pytest.mark.parametrize("address", ["", "nina@example.org"])
 def test_only_an_invitation_to_an_address_proves_it(client, admin, address):
+    make_staff(admin)
     client.post(accounts.invite(admin.project, LEAD, address, admin.user), registration())
     assert proven(User.objects.get(email="nina@example.org")) is bool(address)
 
 
 @pytest.mark.parametrize("addressed", [False, True])
 def test_an_unproven_account_may_accept_and_an_invitation_to_its_address_proves_it(client, admin, addressed):
+    make_staff(admin)
     user = make_user("Bob", email_proven=False)
     client.force_login(user)
     client.post(accounts.invite(admin.project, LEAD, user.email if addressed else "", admin.user))
@@ -446,3 +454,18 @@ def test_a_member_keeps_a_project_after_joining_another(client, admin):
     client.force_login(user)
     client.post(accounts.invite(admin.project, LEAD, by=admin.user))
     assert user.memberships.count() == 2
+
+
+def test_a_project_admin_who_is_not_staff_proves_nobody_s_address(client, admin):
+    path = accounts.invite(admin.project, LEAD, "ceo@example.org", admin.user)
+    accounts.register(path.strip("/").rsplit("/", 1)[-1], "Not the CEO", "", "a long enough one")
+    assert not proven(User.objects.get(email="ceo@example.org"))
+
+
+def test_a_link_to_an_unproven_account_ends_the_password_that_came_with_it():
+    user = make_user(email="owner@example.org", password="of somebody else 1", email_proven=False)
+    path = accounts.make_sign_in_link(user)
+    accounts.use_link(path.strip("/").rsplit("/", 1)[-1])
+    user.refresh_from_db()
+    assert user.email_proven
+    assert not user.check_password("of somebody else 1")
