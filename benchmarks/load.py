@@ -231,7 +231,7 @@ class Player(threading.Thread):
         body = json.dumps({"submissions": sent, "want": 6, "have": hand})
         start = time.perf_counter()
         try:
-            answer = json.loads(self.request("POST", f"/projects/{self.project_id}/work/", body))
+            answer = json.loads(self.request("POST", f"/projects/{self.project_id}/answers/", body))
         except (OSError, ValueError, http.client.HTTPException) as error:
             self.errors[type(error).__name__] += 1
             self.connection.close()

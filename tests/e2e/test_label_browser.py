@@ -131,9 +131,9 @@ def test_work_goes_on_without_a_network_and_arrives_later_once(sign_in, watch):
 def test_answers_kept_over_a_reload_are_sent_and_not_asked_again(sign_in, watch):
     project = make_project(labels=["card", "cash"], items=TEXTS)
     page = open_desk(sign_in, project)
-    page.route("**/work/", lambda route: route.abort())
+    page.route("**/answers/", lambda route: route.abort())
     answered = [press(page, "1")[0] for _ in range(3)]
-    page.unroute("**/work/")
+    page.unroute("**/answers/")
     page.reload()
     expect(page.locator("#item")).to_be_focused()
     all_saved(page)
