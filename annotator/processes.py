@@ -64,6 +64,8 @@ class Child:
     command: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
     niceness: int = 0
+    # Keep to oneself what it prints; its log, on standard error, is for everybody.
+    silent: bool = False
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     pause: float = 0.0
@@ -75,6 +77,7 @@ class Child:
             self.command,
             cwd=_HOME,
             env={**os.environ, **self.environment},
+            stdout=subprocess.DEVNULL if self.silent else None,
             start_new_session=True,
             preexec_fn=_tie(self.niceness),  # Safe: this process has no other threads.
         )

@@ -116,4 +116,4 @@ def worker(count: int) -> Child:
     command = [sys.executable, "-W", "ignore:You're running the worker with superuser", "-m", "celery"]
     command += ["--quiet", "--app", "annotator", "worker", "--beat", "--purge", "--concurrency", str(count)]
     command += ["--without-mingle", "--without-gossip", "--loglevel", "WARNING"]
-    return Child("The worker", command, environment=_ONE_THREAD, niceness=5)
+    return Child("The worker", command, environment=_ONE_THREAD, niceness=5, silent=True)
