@@ -49,7 +49,7 @@ def set_up(page: Page, file: Path, labels: list[str]) -> Project:
     page.get_by_role("button", name="Add labels").click()
     expect(page.get_by_role("heading", name=f"{len(labels)} labels")).to_be_visible()
     page.get_by_label("Markdown").fill("Choose what the answer would be.\n\n- **When two fit:** the first.")
-    page.get_by_role("button", name="Continue to the loop").click()
+    page.get_by_role("button", name="Continue to the loop").click(delay=300)  # as slow as a finger
     page.locator("[name=batch_size]").fill("10")
     page.locator("[name=agreement_share]").fill("40")
     page.get_by_role("button", name="Start labelling").click()
