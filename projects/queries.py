@@ -8,7 +8,7 @@ from functools import partial
 from typing import TypeVar
 
 from django.core.cache import caches
-from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models import Exists, Q, QuerySet, Sum
 
 from projects.models import Annotation, Item, Label, Membership, Policy, Project, QueueEntry
 from projects.quality import consensus
@@ -135,9 +135,3 @@ def my_last(project_id: int, user_id: int, count: int) -> QuerySet[Annotation]:
     """A person's newest current judgements in a project, newest first."""
     mine = Annotation.objects.filter(project_id=project_id, annotator_id=user_id)
     return current(mine).exclude(kind=Annotation.Kind.UNDO).select_related("item").order_by("-pk")[:count]
-
-
-def others_wait(project: Project, user_id: int) -> bool:
-    """Whether open items are left that this person has answered or that others hold."""
-    mine = Annotation.objects.filter(item=OuterRef("pk"), annotator_id=user_id, superseded_by=None)
-    return Item.objects.filter(Exists(mine), project=project, state=Item.State.OPEN).exists()

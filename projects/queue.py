@@ -298,12 +298,6 @@ def _free(counts: Counter[int]) -> None:
         QueueEntry.objects.filter(pk__in=entries).update(free=Least(F("places"), F("free") + number))
 
 
-def unheld(project_id: int) -> int:
-    """How many places of the live queue nobody holds."""
-    servable = QueueEntry.objects.filter(project_id=project_id, state=QueueEntry.State.LIVE, free__gt=0)
-    return servable.count()
-
-
 def withdraw(item_ids: Iterable[int]) -> None:
     """Take items out of the queue, whoever waits; leases that exist run on and their answers count."""
     QueueEntry.objects.filter(item_id__in=item_ids, state=QueueEntry.State.LIVE).update(
