@@ -27,6 +27,17 @@ FIELDS: Final = (
     "agreement_share",
     "agreement_overlap",
     "lease_minutes",
+    "mode",
+    "hybrid",
+    "diversity",
+    "streams",
+    "quotas",
+    "rare",
+    "class_weights",
+    "recency",
+    "stop_rules",
+    "gate",
+    "gate_slices",
 )
 # Drawn once an item at import: a later change reaches only items that come later.
 DRAWN: Final = ("holdout_share", "agreement_share")

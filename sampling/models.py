@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from projects.models import Policy, Project
+from projects.models import Item, Policy, Project
 
 
 class FeatureSet(models.Model):
@@ -19,7 +19,8 @@ class FeatureSet(models.Model):
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="feature_sets")
     generation = models.PositiveIntegerField()
-    featurizer = models.CharField(max_length=40)
+    featurizer = models.CharField(max_length=300)
+    columns = models.JSONField(default=list, blank=True)
     state = models.CharField(max_length=8, choices=State.choices, default=State.BUILDING)
     # What was fitted on the pool, as a file in the default storage; blank where nothing is fitted.
     fitted = models.CharField(max_length=200, blank=True)
@@ -77,6 +78,8 @@ class Round(models.Model):
     mark = models.BigIntegerField(default=0)
     # .npz in the default storage: what was known and what was picked; see sampling.snapshots.
     snapshot = models.CharField(max_length=200, blank=True)
+    # .npz in the default storage: what whoever scores a shard must know. Blank before and after scoring.
+    plan = models.CharField(max_length=200, blank=True)
     # Scores over the pool, one file: items int64 (n,), score float32 (n,).
     scores = models.CharField(max_length=200, blank=True)
     labelled = models.PositiveIntegerField(default=0)
@@ -97,8 +100,34 @@ class Round(models.Model):
         ]
 
 
+class ScoreShard(models.Model):
+    """A slice of a round's pool, to be scored by whichever worker comes first."""
+
+    round = models.ForeignKey(Round, models.CASCADE, related_name="score_shards")
+    # The attempt of the round that it belongs to: another attempt may know more, and begins anew.
+    of_attempt = models.PositiveIntegerField()
+    # Rows of the pool: first to before last.
+    first = models.PositiveIntegerField()
+    last = models.PositiveIntegerField()
+    # .npz in the default storage; blank until it is scored.
+    path = models.CharField(max_length=200, blank=True)
+    attempt = models.PositiveIntegerField(default=0)
+    claimed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["first"]
+        constraints = [
+            models.UniqueConstraint(fields=["round", "of_attempt", "first"], name="score_shard_once")
+        ]
+
+
 class ModelVersion(models.Model):
     """One fitted model with its data, seed and metrics."""
+
+    class State(models.TextChoices):
+        CHAMPION = "champion", "In use"
+        RETIRED = "retired", "Replaced"
+        REJECTED = "rejected", "Held back"
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="model_versions")
     round = models.OneToOneField(Round, models.CASCADE, related_name="model_version")
@@ -108,10 +137,29 @@ class ModelVersion(models.Model):
     training_items = models.PositiveIntegerField()
     seed = models.JSONField(default=list)
     metrics = models.JSONField(default=dict)
-    champion = models.BooleanField(default=True)
+    state = models.CharField(max_length=8, choices=State.choices, default=State.CHAMPION)
+    # What the gate compared, and what it said.
+    gate = models.JSONField(default=dict)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["project"], condition=Q(champion=True), name="champion_once"),
+            models.UniqueConstraint(fields=["project"], condition=Q(state="champion"), name="champion_once"),
         ]
+
+
+class Feedback(models.Model):
+    """What was heard from production about an item: the right label, or only that the model was wrong."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="feedback")
+    item = models.ForeignKey(Item, models.CASCADE, related_name="feedback")
+    # Ids of the right labels; null: only that it was wrong.
+    labels = models.JSONField(null=True, blank=True)
+    note = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    # When the item went back into the queue because of it, or was found to need nothing.
+    handled_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name_plural = "feedback"
+        indexes = [models.Index(fields=["project"], condition=Q(handled_at=None), name="feedback_waiting")]

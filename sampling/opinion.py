@@ -32,7 +32,7 @@ class Opinion:
 
 def opinion(item: Item) -> Opinion | None:
     """Ask the model in use, or return None where there is none, or nothing was computed for the item yet."""
-    found = ModelVersion.objects.filter(project_id=item.project_id, champion=True)
+    found = ModelVersion.objects.filter(project_id=item.project_id, state=ModelVersion.State.CHAMPION)
     version = found.select_related("round").first()
     features = _features(item, version.round.feature_set_id) if version else None
     if version is None or features is None:

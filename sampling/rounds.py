@@ -176,7 +176,9 @@ def _publish(round_: Round, mine: QuerySet[Round], result: _Result) -> None:
     if not done:
         raise claims.Lost
     if outcome.trained is not None:
-        ModelVersion.objects.filter(project_id=round_.project_id, champion=True).update(champion=False)
+        ModelVersion.objects.filter(project_id=round_.project_id, state=ModelVersion.State.CHAMPION).update(
+            state=ModelVersion.State.RETIRED
+        )
         ModelVersion.objects.create(
             project_id=round_.project_id,
             round=round_,

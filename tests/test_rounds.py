@@ -241,7 +241,7 @@ def test_the_newest_model_is_the_champion_and_comes_back_from_its_file():
     project = with_model()
     label(project, 10)
     newest = turn(project)
-    champion = project.model_versions.get(champion=True)
+    champion = project.model_versions.get(state="champion")
     assert champion.round == newest
     trained = Trained.from_state(shards.load(champion.path))
     assert trained.champion.labels == 2

@@ -43,8 +43,10 @@ class Project(models.Model):
     guideline_version = models.PositiveIntegerField(default=1)
     # Every random draw of the project comes from this number.
     seed = models.BigIntegerField(default=new_seed, editable=False)
-    # Blank: the default of the media.
-    featurizer = models.CharField(max_length=40, blank=True)
+    # Blank: the default of the media. Otherwise a name, or "kind:path" of a model file of this site.
+    featurizer = models.CharField(max_length=300, blank=True)
+    # Metadata columns that stand beside the features.
+    feature_columns = models.JSONField(default=list, blank=True)
     # The newest annotation that the last round knew: what came after it counts towards the next.
     round_mark = models.BigIntegerField(default=0, editable=False)
     # Whether a model picks by now; until then the first batch and the random order serve.
@@ -137,6 +139,27 @@ class Policy(models.Model):
     version = models.PositiveIntegerField()
     strategy = models.CharField(max_length=40, default="default")
     learner = models.CharField(max_length=40, default="logistic")
+    # How a plain score makes a batch: "" as the strategy does, or sequential, clustered, diverse.
+    mode = models.CharField(max_length=12, blank=True)
+    # {score name: weight}, for the strategy "hybrid".
+    hybrid = models.JSONField(default=dict, blank=True)
+    # Items more alike than this (cosine) do not come in one batch.
+    diversity = models.FloatField(default=0.95, validators=[MinValueValidator(0), MaxValueValidator(1)])
+    # [{"name", "strategy", "share"}, …] beside the strategy above, which gets the rest of each batch.
+    streams = models.JSONField(default=list, blank=True)
+    # [{"of": "label" or "field:NAME", "value", "at_least", "at_most"}, …], shares of each batch.
+    quotas = models.JSONField(default=list, blank=True)
+    # What the stream "rare" looks near: {"labels": [position, …], "items": [item id, …]}; empty: the rarest.
+    rare = models.JSONField(default=dict, blank=True)
+    # "" or "balanced": whether a rare label weighs more in training.
+    class_weights = models.CharField(max_length=12, blank=True)
+    # How much more the newest labels weigh than the oldest, from 0 (the same) to 4.
+    recency = models.FloatField(default=0, validators=[MinValueValidator(0), MaxValueValidator(4)])
+    # {"min_accuracy", "plateau_rounds", "max_labels", "max_cost", "label_cost"}, all optional.
+    stop_rules = models.JSONField(default=dict, blank=True)
+    # Whether a worse model is held back, and the slices [{"field", "value"}, …] it must not be worse on.
+    gate = models.BooleanField(default=True)
+    gate_slices = models.JSONField(default=list, blank=True)
     # Answers between two rounds, and items that a round picks.
     batch_size = models.PositiveIntegerField(
         default=50, validators=[MinValueValidator(1), MaxValueValidator(5000)]

@@ -22,6 +22,10 @@ class QueueEntry(models.Model):
     class Stream(models.TextChoices):
         FIRST = "first", "First batch: typical and diverse"
         STRATEGY = "strategy", "Picked by the strategy"
+        RARE = "rare", "Near rare labels or named examples"
+        CONTROL = "control", "Random control"
+        NEW = "new", "A region that is new"
+        CHECK = "check", "Looked at again: the label may be wrong"
         HOLDOUT = "holdout", "Hold-out, drawn at random"
         AGREEMENT = "agreement", "Agreement sample, drawn at random"
         RESERVE = "reserve", "Next best by the last scores"
