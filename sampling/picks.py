@@ -9,7 +9,8 @@ import numpy as np
 from projects.models import QueueEntry
 from projects.queue import Pick
 from sampling.core.arrays import IntArray
-from sampling.core.strategies import FIRST, Batch
+from sampling.core.loop import Batch
+from sampling.core.strategies import FIRST
 from sampling.snapshots import Outcome
 
 _Stream = QueueEntry.Stream

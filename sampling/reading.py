@@ -9,7 +9,7 @@ from projects import queries
 from projects.models import Label, Policy, Project, QueueEntry
 from sampling import shards, snapshots
 from sampling.core.arrays import FloatArray, IntArray
-from sampling.core.loop import Settings
+from sampling.core.settings import Settings
 from sampling.due import teach
 from sampling.models import Round
 from sampling.snapshots import Snapshot

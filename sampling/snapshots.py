@@ -12,8 +12,9 @@ import numpy as np
 from sampling import shards
 from sampling.core.arrays import FloatArray, IntArray
 from sampling.core.evaluation import Evaluation, evaluate
-from sampling.core.loop import Settings, Trained, next_batch, train
-from sampling.core.strategies import Batch, Pool
+from sampling.core.loop import Batch, Trained, next_batch, train
+from sampling.core.pool import Pool
+from sampling.core.settings import Settings
 
 _EMPTY = np.empty(0, np.int64)
 
@@ -85,7 +86,7 @@ def _select(
         features=table.only(known.pool),
         labelled=table[asked] if len(asked) else None,
         centres=known.centres,
-        task=known.settings.task,
+        targets=known.targets,
     )
     return next_batch(pool, trained, known.size, known.settings, rng)
 
@@ -146,7 +147,7 @@ def load(path: str) -> tuple[Snapshot, IntArray, IntArray]:
     arrays = shards.load(path)
     facts = json.loads(str(arrays["facts"]))
     known = Snapshot(
-        settings=Settings(**facts["settings"]),
+        settings=Settings.from_dict(facts["settings"]),
         size=facts["size"],
         seed=tuple(facts["seed"]),
         model=facts["model"],

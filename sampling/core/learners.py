@@ -34,10 +34,18 @@ class Model(Protocol):
         """What ``model_from_state`` needs to give the same model again."""
 
 
+@dataclass(frozen=True)
+class Fitted:
+    """A model, and what its recipe says of each training row without having seen it."""
+
+    model: Model
+    held_out: FloatArray | None = None  # (m, k), calibrated; NaN in rows that no fold could judge
+
+
 class Learner(Protocol):
     """A recipe for a Model."""
 
-    def fit(self, x: FloatArray, targets: FloatArray, task: Task, rng: np.random.Generator) -> Model:
+    def fit(self, x: FloatArray, targets: FloatArray, task: Task, rng: np.random.Generator) -> Fitted:
         """Fit on rows x (m, d) and targets (m, k) in [0, 1]."""
 
 
@@ -116,12 +124,12 @@ class Logistic:
     strength: float = 30.0
     folds: int = 3
 
-    def fit(self, x: FloatArray, targets: FloatArray, task: Task, rng: np.random.Generator) -> LinearModel:
+    def fit(self, x: FloatArray, targets: FloatArray, task: Task, rng: np.random.Generator) -> Fitted:
         x, targets = _checked(x, targets, task)
         model = _fit(x, targets, task, self.strength)
         if self.folds < 2 or len(x) < 10 * self.folds or model.known < 2:
-            return model
-        return replace(model, temperature=self._temperature(x, targets, task, rng))
+            return Fitted(model)
+        return Fitted(replace(model, temperature=self._temperature(x, targets, task, rng)))
 
     def _temperature(self, x: FloatArray, targets: FloatArray, task: Task, rng: np.random.Generator) -> float:
         """The temperature that makes held-out probabilities fit best (Guo et al. 2017), within [1/5, 5]."""

@@ -2,42 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
-from .arrays import FloatArray, IntArray, State, chunks
+from .arrays import BoolArray, FloatArray, IntArray, State, chunks
 from .clusters import centres_of
-from .learners import LEARNERS, Model, Task, model_from_state
-from .scores import disagreement
-from .strategies import FIRST, STRATEGIES, Batch, Pool, Scores, Strategy
+from .committee import disagreement
+from .learners import LEARNERS, Model, model_from_state
+from .pool import Pool
+from .settings import MAIN, Settings
+from .strategies import FIRST, STRATEGIES, Picks, Scores, Strategy
 
 # Rows that centres are fitted on.
 SAMPLE = 20_000
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a round trains and picks; kept with the round, so that it can be replayed."""
-
-    strategy: str = "default"
-    learner: str = "logistic"
-    task: Task = "single"
-    committee_size: int = 3
-    # The share of the training set that each member of the committee sees.
-    committee_share: float = 0.7
-
-    def __post_init__(self) -> None:
-        if self.strategy not in STRATEGIES:
-            raise ValueError(f"strategy is {self.strategy!r}; known: {', '.join(STRATEGIES)}")
-        if self.learner not in LEARNERS:
-            raise ValueError(f"learner is {self.learner!r}; known: {', '.join(LEARNERS)}")
-        if self.task not in ("single", "multi"):
-            raise ValueError(f"task is {self.task!r}; known: single, multi")
-        if self.committee_size < 0:
-            raise ValueError(f"committee_size is {self.committee_size}, but cannot be negative")
-        if not 0 < self.committee_share <= 1:
-            raise ValueError(f"committee_share is {self.committee_share}, but must lie in (0, 1]")
 
 
 @dataclass(frozen=True)
@@ -46,6 +26,8 @@ class Trained:
 
     champion: Model
     committee: tuple[Model, ...] = ()
+    # What the champion's recipe says of each training row out of fold (m, k); not kept in a file.
+    held_out: FloatArray | None = None
 
     def state(self) -> State:
         """All models as arrays, to be kept with numpy.savez."""
@@ -66,6 +48,15 @@ class Trained:
 
 
 @dataclass(frozen=True)
+class Lane:
+    """A stream with its place in one batch: so many items by this strategy."""
+
+    name: str
+    strategy: Strategy
+    size: int
+
+
+@dataclass(frozen=True)
 class Turn:
     """What a batch is picked with: the models (None before there are any), how many, and the settings."""
 
@@ -73,27 +64,68 @@ class Turn:
     size: int
     settings: Settings
 
-    @property
-    def strategy(self) -> Strategy:
-        """That of the settings, or the first batch's while no model can tell labels apart."""
-        chosen = STRATEGIES[self.settings.strategy]
+    @cached_property
+    def lanes(self) -> tuple[Lane, ...]:
+        """The streams of this batch, the main one last: those before it have the first choice.
+
+        What is drawn at random comes first of all, so that it is drawn from the whole pool.
+        """
+        places = [int(stream.share * self.size + 0.5) for stream in self.settings.streams]
+        lanes = [
+            Lane(stream.name, self._able(STRATEGIES[stream.strategy]), size)
+            for stream, size in zip(self.settings.streams, places, strict=True)
+        ]
+        lanes.sort(key=lambda lane: lane.strategy.name != "random")
+        main = Lane(MAIN, self._able(self.settings.main), max(0, self.size - sum(places)))
+        return (*lanes, main)
+
+    def _able(self, strategy: Strategy) -> Strategy:
+        """This strategy, or the first batch's while no model can tell labels apart."""
         # One label alone says nothing in single choice; in multi-label it is there or not.
         least = 2 if self.settings.task == "single" else 1
-        if chosen.needs_model and (self.trained is None or self.trained.champion.known < least):
+        if strategy.needs_model and (self.trained is None or self.trained.champion.known < least):
             return FIRST
-        return chosen
+        return strategy
+
+    @property
+    def strategy(self) -> Strategy:
+        """That of the main stream."""
+        return self.lanes[-1].strategy
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The picked rows in serving order, why each was picked, and what to keep for the next round."""
+
+    rows: IntArray  # (b,)
+    scores: FloatArray  # (b,), by the strategy of its own lane
+    clusters: IntArray  # (b,)
+    covering: BoolArray  # (b,): picked to cover an uncertain region, not for the highest score
+    lane: IntArray  # (b,): number of the lane in ``lanes``
+    lanes: tuple[Lane, ...]
+    disagreement: FloatArray  # (b,) in [0, 1]; 0 without a committee
+    top: IntArray  # (b, at most 3) positions of the likeliest labels; (b, 0) without a model
+    top_proba: FloatArray  # the same shape
+    pool_scores: FloatArray  # (n,), by the main strategy
+    pool_clusters: IntArray  # (n,)
+    centres: FloatArray | None  # (c, d), None for a strategy without clusters to keep
+
+    @property
+    def strategy(self) -> str:
+        """The main strategy that ran: "first-batch" while there is no model to listen to."""
+        return self.lanes[-1].strategy.name
 
 
 def train(x: FloatArray, targets: FloatArray, settings: Settings, rng: np.random.Generator) -> Trained:
     """Fit the champion on all rows x (m, d) with targets (m, k), and each member on a random subset."""
     learner = LEARNERS[settings.learner]
-    champion = learner.fit(x, targets, settings.task, rng)
+    fitted = learner.fit(x, targets, settings.task, rng)
     share = max(1, round(len(x) * settings.committee_share))
     committee = []
     for _ in range(settings.committee_size):
         rows = np.sort(rng.permutation(len(x))[:share])
-        committee.append(learner.fit(x[rows], targets[rows], settings.task, rng))
-    return Trained(champion, tuple(committee))
+        committee.append(learner.fit(x[rows], targets[rows], settings.task, rng).model)
+    return Trained(fitted.model, tuple(committee), fitted.held_out)
 
 
 def next_batch(
@@ -101,57 +133,100 @@ def next_batch(
 ) -> Batch:
     """Score the whole pool in shards and pick the next ``min(size, n)`` rows, in serving order.
 
-    ``pool`` needs features, and labelled and centres where there are any.
+    ``pool`` needs features, and whatever else is known: labelled, targets, centres, examples.
     """
     turn = Turn(trained, size, settings)
-    pool = prepared(pool, turn, rng)
+    pools = prepared(pool, turn, rng)
     parts = chunks(len(pool)) or [slice(0, 0)]
     shards = [
-        score_shard(replace(pool, features=pool.features[part]), turn, child)
+        score_shard(pool.features[part], pools, turn, child)
         for part, child in zip(parts, rng.spawn(len(parts)), strict=True)
     ]
-    return select(Scores.joined(shards), pool, turn, rng)
+    return select([Scores.joined(of_lane) for of_lane in zip(*shards, strict=True)], pools, turn, rng)
 
 
-def prepared(pool: Pool, turn: Turn, rng: np.random.Generator) -> Pool:
-    """The pool with the centres that its strategy needs: those given if they fit, else new ones."""
-    count = turn.strategy.clusters_for(len(pool), turn.size)
-    if not count:
-        return replace(pool, centres=None)
+def prepared(pool: Pool, turn: Turn, rng: np.random.Generator) -> tuple[Pool, ...]:
+    """A pool for each lane, with the models, and the centres that its strategy needs, kept or new."""
+    trained, settings = turn.trained, turn.settings
+    pool = replace(
+        pool,
+        task=settings.task,
+        alike=settings.diversity,
+        champion=trained.champion if trained else None,
+        committee=trained.committee if trained else (),
+        held_out=trained.held_out if trained else None,
+    )
+    made: dict[tuple[int, bool], FloatArray] = {}
+    out = []
+    for lane in turn.lanes:
+        count, keep = lane.strategy.clusters(len(pool), lane.size), lane.strategy.keeps_centres
+        if not count:
+            out.append(replace(pool, centres=None))
+            continue
+        if (count, keep) not in made:
+            made[count, keep] = _centres(pool, count, keep, rng)
+        out.append(replace(pool, centres=made[count, keep]))
+    return tuple(out)
+
+
+def _centres(pool: Pool, count: int, keep: bool, rng: np.random.Generator) -> FloatArray:
     kept = pool.centres
-    fits = kept is not None and len(kept) > 0 and kept.shape[1] == pool.features.shape[1]
-    if fits and not turn.strategy.centre_for_each:
-        return pool
+    if keep and kept is not None and len(kept) and kept.shape[1] == pool.features.shape[1]:
+        return kept
     sample = np.sort(rng.permutation(len(pool))[:SAMPLE])
-    return replace(pool, centres=centres_of(pool.features[sample], count, rng))
+    return centres_of(pool.features[sample], count, rng)
 
 
-def score_shard(pool: Pool, turn: Turn, rng: np.random.Generator) -> Scores:
-    """Score one shard of a prepared pool. Shards may be scored anywhere, in any order."""
-    trained = turn.trained
-    if turn.strategy.needs_model and trained is not None:
-        x = pool.features[:]
-        proba = trained.champion.proba(x)
-        pool = replace(pool, features=x, task=turn.settings.task, proba=proba)
-    return turn.strategy.scores(pool, rng)
+def score_shard(
+    x: FloatArray, pools: Sequence[Pool], turn: Turn, rng: np.random.Generator
+) -> tuple[Scores, ...]:
+    """Score one shard x (r, d) for each lane. Shards may be scored anywhere, in any order."""
+    needs = {lane.strategy.needs for lane in turn.lanes}
+    proba = members = None
+    if turn.trained is not None and needs & {"model", "committee"}:
+        proba = turn.trained.champion.proba(x)
+        if "committee" in needs and turn.trained.committee:
+            members = np.stack([model.proba(x) for model in turn.trained.committee])
+    return tuple(
+        lane.strategy.scores(replace(pool, features=x, proba=proba, members=members), child)
+        for lane, pool, child in zip(turn.lanes, pools, rng.spawn(len(turn.lanes)), strict=True)
+    )
 
 
-def select(scores: Scores, pool: Pool, turn: Turn, rng: np.random.Generator) -> Batch:
-    """Pick a batch from the scores of the whole pool; reads the features of some candidates only."""
-    rows = turn.strategy.pick(scores, pool, turn.size, rng)
-    top, top_proba, apart = _explained(pool.features[rows], turn)
+def select(scores: Sequence[Scores], pools: Sequence[Pool], turn: Turn, rng: np.random.Generator) -> Batch:
+    """Pick a batch from each lane's scores of the whole pool; reads the features of some candidates only."""
+    left = np.ones(len(pools[-1]), np.bool_)
+    picked: list[Picks] = []
+    for lane, known, pool in zip(turn.lanes, scores, pools, strict=True):
+        if left.all():
+            picks = lane.strategy.pick(known, pool, lane.size, rng)
+        else:
+            rows = np.flatnonzero(left)
+            some = lane.strategy.pick(known.only(rows), pool.only(rows), lane.size, rng)
+            picks = Picks(rows[some.rows], some.covering)
+        left[picks.rows] = False
+        picked.append(picks)
+    numbers = np.repeat(np.arange(len(picked)), [len(picks.rows) for picks in picked])
+    rows, covering = (np.concatenate([getattr(p, name) for p in picked]) for name in ("rows", "covering"))
+    # Lanes take turns in proportion to their sizes.
+    turns = np.concatenate([(np.arange(len(p.rows)) + 0.5) / max(len(p.rows), 1) for p in picked])
+    order = np.argsort(turns, kind="stable")
+    rows, covering, numbers = rows[order], covering[order], numbers[order]
+    top, top_proba, apart = _explained(pools[-1].features[rows], turn)
+    keeps = turn.strategy.keeps_centres
     return Batch(
         rows=rows,
-        scores=scores.score[rows],
-        clusters=scores.cluster[rows],
+        scores=np.stack([known.score for known in scores])[numbers, rows],
+        clusters=scores[-1].cluster[rows],
+        covering=covering,
+        lane=numbers,
+        lanes=turn.lanes,
         disagreement=apart,
         top=top,
         top_proba=top_proba,
-        pool_scores=scores.score,
-        pool_clusters=scores.cluster,
-        centres=None if turn.strategy.centre_for_each else pool.centres,
-        strategy=turn.strategy.name,
-        covers=turn.strategy.covers(pool),
+        pool_scores=scores[-1].score,
+        pool_clusters=scores[-1].cluster,
+        centres=pools[-1].centres if keeps else None,
     )
 
 
@@ -163,5 +238,6 @@ def _explained(x: FloatArray, turn: Turn) -> tuple[IntArray, FloatArray, FloatAr
     proba = turn.trained.champion.proba(x)
     top = np.argsort(-proba, axis=1, kind="stable")[:, :3]
     if len(turn.trained.committee) > 1:
-        apart = disagreement([model.proba(x) for model in turn.trained.committee], turn.settings.task)
+        members = np.stack([model.proba(x) for model in turn.trained.committee])
+        apart = disagreement(members, turn.settings.task)
     return top, np.take_along_axis(proba, top, axis=1), apart

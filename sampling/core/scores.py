@@ -2,44 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, overload
+from typing import Any
 
 import numpy as np
 
-from .arrays import FloatArray, IntArray
+from .arrays import FloatArray
 from .clusters import nearest
-from .learners import Task
-
-
-class Rows(Protocol):
-    """Feature rows by number, for an adapter that reads them from shards instead of holding an array."""
-
-    @property
-    def shape(self) -> tuple[int, ...]: ...
-
-    @overload
-    def __getitem__(self, rows: slice) -> FloatArray: ...
-    @overload
-    def __getitem__(self, rows: IntArray) -> FloatArray: ...
-
-
-@dataclass(frozen=True)
-class Pool:
-    """What a strategy may look at: rows of ``features``, and what is known of them."""
-
-    features: FloatArray | Rows  # (n, d)
-    labelled: FloatArray | None = None  # (m, d): features of what is labelled or waits in the queue
-    centres: FloatArray | None = None  # (c, d): clusters kept from the round before
-    proba: FloatArray | None = None  # (n, k), from the champion
-    task: Task = "single"
-
-    def __len__(self) -> int:
-        return int(self.features.shape[0])
-
-
-Score = Callable[[Pool, np.random.Generator], FloatArray]
+from .pool import Pool
 
 
 def uniform(pool: Pool, rng: np.random.Generator) -> FloatArray:
@@ -79,8 +48,8 @@ def entropy(pool: Pool, _rng: np.random.Generator) -> FloatArray:
     """
     proba = _proba(pool)
     if pool.task == "multi":
-        return np.asarray((_surprise(proba) + _surprise(1 - proba)).mean(axis=1) / np.log(2), np.float32)
-    return np.asarray(_surprise(proba).sum(axis=1) / np.log(max(proba.shape[1], 2)), np.float32)
+        return np.asarray((surprise(proba) + surprise(1 - proba)).mean(axis=1) / np.log(2), np.float32)
+    return np.asarray(surprise(proba).sum(axis=1) / np.log(max(proba.shape[1], 2)), np.float32)
 
 
 def typicality(pool: Pool, _rng: np.random.Generator) -> FloatArray:
@@ -90,24 +59,8 @@ def typicality(pool: Pool, _rng: np.random.Generator) -> FloatArray:
     return -nearest(pool.features[:], pool.centres)[1]
 
 
-def disagreement(members: Sequence[FloatArray], task: Task = "single") -> FloatArray:
-    """How far apart the members' probabilities (n, k) are on each row, in [0, 1].
-
-    The Jensen-Shannon divergence over its largest value (Lin 1991), for multi-label the mean over the labels.
-    It is large where members are each sure of something else, and 0 where all are equally unsure.
-    """
-    if len(members) < 2:
-        raise ValueError(f"members has {len(members)} entries; two at least can disagree")
-    if task == "multi":
-        members = [np.stack([p, 1 - p], axis=2) for p in members]
-    mean = np.mean(members, axis=0)
-    gap = _surprise(mean).sum(axis=-1) - np.mean([_surprise(p).sum(axis=-1) for p in members], axis=0)
-    # With k labels no more than k opinions can differ.
-    gap /= np.log(min(len(members), max(mean.shape[-1], 2)))
-    return np.asarray(np.clip(gap.mean(axis=1) if task == "multi" else gap, 0, 1), np.float32)
-
-
-def _surprise(proba: np.ndarray[Any, np.dtype[np.float32]]) -> FloatArray:
+def surprise(proba: np.ndarray[Any, np.dtype[np.float32]]) -> FloatArray:
+    """-p log p of each number, in nats: summed over labels it is the entropy."""
     return np.asarray(-proba * np.log(np.maximum(proba, 1e-12)), np.float32)
 
 

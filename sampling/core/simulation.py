@@ -10,8 +10,10 @@ import numpy as np
 
 from .arrays import FloatArray, IntArray
 from .evaluation import evaluate
-from .loop import Settings, next_batch, train
-from .strategies import STRATEGIES, Pool
+from .loop import next_batch, train
+from .pool import Pool
+from .settings import Settings
+from .strategies import STRATEGIES
 
 BASELINE = "random"
 
@@ -72,7 +74,9 @@ def run(x: FloatArray, positions: IntArray, plan: Plan, strategy: str, seed: int
     curve = Run(strategy, seed, [], [], [])
     while len(waiting) and len(labelled) < plan.budget:
         size = min(plan.batch if len(labelled) else plan.initial, plan.budget - len(labelled))
-        batch = next_batch(Pool(x[waiting], x[labelled], centres), trained, size, settings, rng)
+        batch = next_batch(
+            Pool(x[waiting], x[labelled], centres, targets=targets[labelled]), trained, size, settings, rng
+        )
         centres = batch.centres
         labelled = np.append(labelled, waiting[batch.rows])
         waiting = np.delete(waiting, batch.rows)

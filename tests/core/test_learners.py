@@ -28,13 +28,13 @@ def one_hot(positions, k):
 
 def test_it_learns_groups_apart():
     x, targets = groups(300)
-    model = LEARNERS["logistic"].fit(x[:100], targets[:100], "single", rng())
+    model = LEARNERS["logistic"].fit(x[:100], targets[:100], "single", rng()).model
     assert (model.proba(x[100:]).argmax(1) == targets[100:].argmax(1)).mean() > 0.95
 
 
 def test_it_finds_the_same_weights_as_scikit_learn():
     x, targets = groups(200, spread=0.6)
-    ours = Logistic(strength=1.0, folds=0).fit(x, targets, "single", rng())
+    ours = Logistic(strength=1.0, folds=0).fit(x, targets, "single", rng()).model
     theirs = LogisticRegression(C=1.0, tol=1e-8, max_iter=1000).fit(x, targets.argmax(1))
     assert ours.proba(x) == pytest.approx(theirs.predict_proba(x), abs=2e-3)
 
@@ -42,7 +42,7 @@ def test_it_finds_the_same_weights_as_scikit_learn():
 def test_labels_never_seen_get_nothing():
     x, targets = groups(60)
     wide = np.hstack([targets, np.zeros((60, 2), np.float32)])
-    model = LEARNERS["logistic"].fit(x, wide, "single", rng())
+    model = LEARNERS["logistic"].fit(x, wide, "single", rng()).model
     proba = model.proba(x)
     assert (model.labels, model.known) == (5, 3)
     assert (proba[:, 3:] == 0).all()
@@ -50,20 +50,22 @@ def test_labels_never_seen_get_nothing():
 
 
 def test_one_label_alone_is_certain():
-    model = LEARNERS["logistic"].fit(np.ones((4, 3), np.float32), one_hot([1, 1, 1, 1], 3), "single", rng())
+    model = (
+        LEARNERS["logistic"].fit(np.ones((4, 3), np.float32), one_hot([1, 1, 1, 1], 3), "single", rng()).model
+    )
     assert model.proba(np.ones((2, 3), np.float32)).tolist() == [[0, 1, 0], [0, 1, 0]]
 
 
 def test_several_labels_may_hold_at_once_or_none():
     x = np.eye(3, dtype=np.float32)[[0, 1, 2] * 20]
     targets = np.array([[1, 1, 0], [0, 1, 0], [0, 0, 0]] * 20, np.float32)
-    proba = LEARNERS["logistic"].fit(x, targets, "multi", rng()).proba(np.eye(3, dtype=np.float32))
+    proba = LEARNERS["logistic"].fit(x, targets, "multi", rng()).model.proba(np.eye(3, dtype=np.float32))
     assert (proba.round() == [[1, 1, 0], [0, 1, 0], [0, 0, 0]]).all()
 
 
 def test_confidence_out_of_fold_is_close_to_how_often_it_is_right():
     x, targets = groups(4_000, spread=0.9)
-    model = LEARNERS["logistic"].fit(x[:300], targets[:300], "single", rng())
+    model = LEARNERS["logistic"].fit(x[:300], targets[:300], "single", rng()).model
     proba = model.proba(x[300:])
     right = (proba.argmax(1) == targets[300:].argmax(1)).mean()
     assert proba.max(axis=1).mean() == pytest.approx(right, abs=0.04)
@@ -71,7 +73,7 @@ def test_confidence_out_of_fold_is_close_to_how_often_it_is_right():
 
 def test_targets_may_be_shares():
     x, _ = groups(60)
-    model = LEARNERS["logistic"].fit(x, np.full((60, 2), 0.5, np.float32), "single", rng())
+    model = LEARNERS["logistic"].fit(x, np.full((60, 2), 0.5, np.float32), "single", rng()).model
     assert model.proba(x) == pytest.approx(0.5, abs=1e-3)
 
 
@@ -87,7 +89,7 @@ def test_any_training_set_gives_probabilities_that_survive_a_file(rows, k, task,
     targets = one_hot(rng(seed).integers(k, size=rows), k)
     if task == "multi":
         targets = (rng(seed).random((rows, k)) < 0.3).astype(np.float32)
-    model = LEARNERS["logistic"].fit(x, targets, task, rng(seed))
+    model = LEARNERS["logistic"].fit(x, targets, task, rng(seed)).model
     proba = model.proba(x)
     assert proba.dtype == np.float32
     assert proba.shape == (rows, k)
@@ -121,4 +123,4 @@ def test_a_training_set_that_makes_no_sense_is_refused_by_name(x, targets, messa
 def test_rows_of_another_width_are_refused():
     x, targets = groups(20)
     with pytest.raises(ValueError, match="5 columns are needed"):
-        LEARNERS["logistic"].fit(x, targets, "single", rng()).proba(x[:, :4])
+        LEARNERS["logistic"].fit(x, targets, "single", rng()).model.proba(x[:, :4])

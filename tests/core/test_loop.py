@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sampling.core.arrays import unit_rows
-from sampling.core.loop import Settings, Trained, Turn, next_batch, prepared, score_shard, select, train
-from sampling.core.strategies import STRATEGIES, Pool, Scores
+from sampling.core.loop import Trained, Turn, next_batch, prepared, score_shard, select, train
+from sampling.core.pool import Pool
+from sampling.core.settings import Settings
+from sampling.core.strategies import STRATEGIES
 
 
 def rng(seed=0):
@@ -50,7 +52,7 @@ def test_a_batch_tells_why_each_row_was_picked():
     batch = next_batch(Pool(x[30:], x[:30]), trained, 7, Settings(), rng())
     proba = trained.champion.proba(x[30:][batch.rows])
     assert batch.strategy == "default"
-    assert batch.covers
+    assert batch.covering.all()
     assert batch.rows.shape == batch.scores.shape == batch.clusters.shape == batch.disagreement.shape == (7,)
     assert batch.top.shape == batch.top_proba.shape == (7, 3)
     assert (batch.top[:, 0] == proba.argmax(axis=1)).all()
@@ -110,7 +112,7 @@ def test_the_same_seed_gives_the_same_batch(rows, size, task, name, seed):
     def batch():
         source = rng(seed)
         trained = train(x[:rows], targets[:rows], chosen, source)
-        return next_batch(Pool(x[rows:], x[:rows], task=task), trained, size, chosen, source)
+        return next_batch(Pool(x[rows:], x[:rows]), trained, size, chosen, source)
 
     first, second = batch(), batch()
     assert len(set(first.rows.tolist())) == min(size, 40 - rows)
@@ -139,9 +141,9 @@ def test_shards_scored_apart_give_the_batch_of_the_whole_pool():
     whole = next_batch(pool, trained, 10, Settings(), rng(4))
     source, shards = rng(4), Shards(x[300:])
     ready = prepared(Pool(shards, x[:300]), turn, source)
-    scored = score_shard(Pool(x[300:], x[:300], ready.centres), turn, source.spawn(1)[0])
+    scored = score_shard(x[300:], ready, turn, source.spawn(1)[0])
     shards.read = 0
-    again = select(Scores.joined([scored]), ready, turn, source)
+    again = select(scored, ready, turn, source)
     assert again.rows.tolist() == whole.rows.tolist()
     assert shards.read < 600 / 2
 
