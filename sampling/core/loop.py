@@ -145,10 +145,10 @@ def next_batch(
     return select([Scores.joined(of_lane) for of_lane in zip(*shards, strict=True)], pools, turn, rng)
 
 
-def prepared(pool: Pool, turn: Turn, rng: np.random.Generator) -> tuple[Pool, ...]:
-    """A pool for each lane, with the models, and the centres that its strategy needs, kept or new."""
+def equipped(pool: Pool, turn: Turn) -> Pool:
+    """The pool with the models and the settings that scores and pickers look at."""
     trained, settings = turn.trained, turn.settings
-    pool = replace(
+    return replace(
         pool,
         task=settings.task,
         alike=settings.diversity,
@@ -156,6 +156,11 @@ def prepared(pool: Pool, turn: Turn, rng: np.random.Generator) -> tuple[Pool, ..
         committee=trained.committee if trained else (),
         held_out=trained.held_out if trained else None,
     )
+
+
+def prepared(pool: Pool, turn: Turn, rng: np.random.Generator) -> tuple[Pool, ...]:
+    """A pool for each lane, with the models, and the centres that its strategy needs, kept or new."""
+    pool = equipped(pool, turn)
     made: dict[tuple[int, bool], FloatArray] = {}
     out = []
     for lane in turn.lanes:
