@@ -11,7 +11,7 @@ import numpy as np
 from .arrays import BoolArray, FloatArray, IntArray, State, chunks
 from .clusters import centres_of
 from .committee import disagreement
-from .learners import LEARNERS, Model, model_from_state
+from .learners import LEARNERS, Model, class_weights, model_from_state
 from .pool import Pool
 from .settings import MAIN, Settings
 from .strategies import FIRST, STRATEGIES, Picks, Scores, Strategy
@@ -116,15 +116,28 @@ class Batch:
         return self.lanes[-1].strategy.name
 
 
-def train(x: FloatArray, targets: FloatArray, settings: Settings, rng: np.random.Generator) -> Trained:
-    """Fit the champion on all rows x (m, d) with targets (m, k), and each member on a random subset."""
+def train(  # noqa: PLR0913 - what is learnt from, and what helps
+    x: FloatArray,
+    targets: FloatArray,
+    settings: Settings,
+    rng: np.random.Generator,
+    weights: FloatArray | None = None,
+    start: Trained | None = None,
+) -> Trained:
+    """Fit the champion on all rows x (m, d) with targets (m, k), and each member on a random subset.
+
+    ``weights`` (m,) say how sure and how new each label is; what the settings give to rare labels comes on
+    top. ``start`` is what was trained the round before.
+    """
     learner = LEARNERS[settings.learner]
-    fitted = learner.fit(x, targets, settings.task, rng)
+    weights = class_weights(targets, settings.class_weights, weights)
+    fitted = learner.fit(x, targets, settings.task, rng, weights, start.champion if start else None)
     share = max(1, round(len(x) * settings.committee_share))
     committee = []
     for _ in range(settings.committee_size):
         rows = np.sort(rng.permutation(len(x))[:share])
-        committee.append(learner.fit(x[rows], targets[rows], settings.task, rng).model)
+        member = learner.fit(x[rows], targets[rows], settings.task, rng, weights[rows], fitted.model)
+        committee.append(member.model)
     return Trained(fitted.model, tuple(committee), fitted.held_out)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from .learners import LEARNERS, Task
+from .learners import CLASS_WEIGHTS, LEARNERS, Task
 from .strategies import MODES, STRATEGIES, Strategy
 from .strategies.base import regions
 
@@ -41,6 +41,8 @@ class Settings:
     committee_size: int = 3
     # The share of the training set that each member of the committee sees.
     committee_share: float = 0.7
+    # "" or "balanced": whether a rare label weighs more in training.
+    class_weights: str = ""
     # How a batch is made of the strategy's score: as the strategy does itself, or one of MODES.
     mode: str = ""
     # Rows more alike than this (cosine) do not come in one batch while others are left.
@@ -54,6 +56,8 @@ class Settings:
             raise ValueError(f"learner is {self.learner!r}; known: {', '.join(LEARNERS)}")
         if self.task not in ("single", "multi"):
             raise ValueError(f"task is {self.task!r}; known: single, multi")
+        if self.class_weights not in CLASS_WEIGHTS:
+            raise ValueError(f"class_weights is {self.class_weights!r}; known: {', '.join(CLASS_WEIGHTS)}")
         if self.committee_size < 0:
             raise ValueError(f"committee_size is {self.committee_size}, but cannot be negative")
         if not 0 < self.committee_share <= 1:
