@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from .arrays import BoolArray, FloatArray, IntArray, chunks
+from .distances import squared, to_nearest, typical
 
 # Random rows that stand for the pool, and random rows among which the picks are looked for: bounds on memory
 # (40 MB) and time whatever the pool's size.
@@ -34,18 +35,16 @@ class Landmarks:
         """
         weights = np.maximum(weights, LEAST_WEIGHT)
         if labelled is None or not len(labelled):
-            return cls(x, weights, np.zeros(len(x), np.float32), _typical(_squared(x, x)))
-        distance = np.full(len(x), np.inf, np.float32)
-        for part in chunks(len(labelled), 4_096):
-            np.minimum(distance, _squared(x, labelled[part]).min(axis=1), out=distance)
-        far = _typical(distance)
+            return cls(x, weights, np.zeros(len(x), np.float32), typical(squared(x, x)))
+        distance = to_nearest(x, labelled)
+        far = typical(distance)
         return cls(x, weights, np.exp(distance / np.float32(-far)), far)
 
     def nearness(self, x: FloatArray) -> FloatArray:
         """How well each row of x (n, d) covers each landmark, (n, l) in [0, 1]."""
-        squared = _squared(x, self.x)
-        squared /= np.float32(-self.far)
-        return np.exp(squared, out=squared)
+        nearness = squared(x, self.x)
+        nearness /= np.float32(-self.far)
+        return np.exp(nearness, out=nearness)
 
 
 def covering(x: FloatArray, landmarks: Landmarks, cluster: IntArray, places: IntArray, size: int) -> IntArray:
@@ -78,16 +77,3 @@ def covering(x: FloatArray, landmarks: Landmarks, cluster: IntArray, places: Int
         if left[cluster[row]] == 0:
             gain[cluster == cluster[row]] = -np.inf
     return np.array(taken, np.int64)
-
-
-def _squared(a: FloatArray, b: FloatArray) -> FloatArray:
-    """Squared distances between all rows of a (n, d) and b (m, d), as (n, m)."""
-    out = a @ (-2 * b.T)
-    out += np.einsum("ij,ij->i", a, a)[:, None]
-    out += np.einsum("ij,ij->i", b, b)
-    return np.asarray(np.maximum(out, 0, out=out))
-
-
-def _typical(squared: FloatArray) -> float:
-    # Never zero: a pool of copies has no distances at all.
-    return max(float(np.median(squared)), 1e-4)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Protocol, overload
 
 import numpy as np
 
-from .arrays import CHUNK, FloatArray, IntArray, chunks
+from .arrays import CHUNK, BoolArray, FloatArray, IntArray, chunks
+from .clusters import nearest
 from .learners import Model, Task
 
 
@@ -56,7 +58,7 @@ class Pool:
     held_out: FloatArray | None = None  # (m, k): what the champion's recipe says of each of these out of fold
     examples: FloatArray | None = None  # (e, d): rows that the admin named
     wanted: IntArray | None = None  # label positions that the admin named as rare
-    groups: IntArray | None = None  # (n,): the group of each row that quotas are about
+    groups: BoolArray | None = None  # (n, q): which rows each quota about a field is about, in order
     alike: float = 0.95  # rows more alike than this (cosine) are asked for only when nothing else is left
 
     def __len__(self) -> int:
@@ -81,6 +83,13 @@ class Pool:
             members=None if self.members is None else self.members[:, rows],
             groups=None if self.groups is None else self.groups[rows],
         )
+
+    @cached_property
+    def near(self) -> tuple[IntArray, FloatArray]:
+        """The nearest centre of each row and the squared distance to it, of a shard: looked up once."""
+        if self.centres is None:
+            raise ValueError("centres is missing: this strategy needs clusters")
+        return nearest(self.features[:], self.centres)
 
     def proba_of(self, rows: slice | IntArray) -> FloatArray:
         """The champion's probabilities of these rows (r, k). Raises ValueError where there is no model."""
