@@ -11,10 +11,11 @@ import numpy as np
 from .arrays import BoolArray, FloatArray, IntArray, State, chunks
 from .clusters import centres_of
 from .committee import disagreement
+from .constraints import LABEL, Bounds, belongs, within
 from .learners import LEARNERS, Model, class_weights, model_from_state
 from .pool import Pool
 from .settings import MAIN, Settings
-from .strategies import FIRST, STRATEGIES, Picks, Scores, Strategy
+from .strategies import FIRST, Picks, Scores, Strategy
 
 # Rows that centres are fitted on.
 SAMPLE = 20_000
@@ -72,7 +73,7 @@ class Turn:
         """
         places = [int(stream.share * self.size + 0.5) for stream in self.settings.streams]
         lanes = [
-            Lane(stream.name, self._able(STRATEGIES[stream.strategy]), size)
+            Lane(stream.name, self._able(self.settings.of(stream.strategy)), size)
             for stream, size in zip(self.settings.streams, places, strict=True)
         ]
         lanes.sort(key=lambda lane: lane.strategy.name != "random")
@@ -175,9 +176,10 @@ def prepared(pool: Pool, turn: Turn, rng: np.random.Generator) -> tuple[Pool, ..
     """A pool for each lane, with the models, and the centres that its strategy needs, kept or new."""
     pool = equipped(pool, turn)
     made: dict[tuple[int, bool], FloatArray] = {}
+    known = 0 if pool.labelled is None else len(pool.labelled)
     out = []
     for lane in turn.lanes:
-        count, keep = lane.strategy.clusters(len(pool), lane.size), lane.strategy.keeps_centres
+        count, keep = lane.strategy.clusters(len(pool), lane.size, known), lane.strategy.keeps_centres
         if not count:
             out.append(replace(pool, centres=None))
             continue
@@ -200,30 +202,34 @@ def score_shard(
 ) -> tuple[Scores, ...]:
     """Score one shard x (r, d) for each lane. Shards may be scored anywhere, in any order."""
     needs = {lane.strategy.needs for lane in turn.lanes}
+    quotas = any(quota.of == LABEL for quota in turn.settings.quotas)
     proba = members = None
-    if turn.trained is not None and needs & {"model", "committee"}:
+    if turn.trained is not None and (needs & {"model", "committee"} or quotas):
         proba = turn.trained.champion.proba(x)
         if "committee" in needs and turn.trained.committee:
             members = np.stack([model.proba(x) for model in turn.trained.committee])
-    return tuple(
+    scored = tuple(
         lane.strategy.scores(replace(pool, features=x, proba=proba, members=members), child)
         for lane, pool, child in zip(turn.lanes, pools, rng.spawn(len(turn.lanes)), strict=True)
     )
+    if quotas and proba is not None:
+        scored = (*scored[:-1], replace(scored[-1], label=proba.argmax(axis=1)))
+    return scored
 
 
 def select(scores: Sequence[Scores], pools: Sequence[Pool], turn: Turn, rng: np.random.Generator) -> Batch:
     """Pick a batch from each lane's scores of the whole pool; reads the features of some candidates only."""
-    left = np.ones(len(pools[-1]), np.bool_)
+    scores = [lane.strategy.finished(known) for lane, known in zip(turn.lanes, scores, strict=True)]
     picked: list[Picks] = []
     for lane, known, pool in zip(turn.lanes, scores, pools, strict=True):
-        if left.all():
-            picks = lane.strategy.pick(known, pool, lane.size, rng)
-        else:
-            rows = np.flatnonzero(left)
-            some = lane.strategy.pick(known.only(rows), pool.only(rows), lane.size, rng)
-            picks = Picks(rows[some.rows], some.covering)
-        left[picks.rows] = False
-        picked.append(picks)
+        taken = np.concatenate([np.empty(0, np.int64), *(picks.rows for picks in picked)])
+        strategy = _limited(lane, known, pool, taken, turn)
+        if not len(taken):
+            picked.append(strategy.pick(known, pool, lane.size, rng))
+            continue
+        rows = np.setdiff1d(np.arange(len(pool)), taken)
+        some = strategy.pick(known.only(rows), pool.only(rows), lane.size, rng)
+        picked.append(Picks(rows[some.rows], some.covering))
     numbers = np.repeat(np.arange(len(picked)), [len(picks.rows) for picks in picked])
     rows, covering = (np.concatenate([getattr(p, name) for p in picked]) for name in ("rows", "covering"))
     # Lanes take turns in proportion to their sizes.
@@ -246,6 +252,18 @@ def select(scores: Sequence[Scores], pools: Sequence[Pool], turn: Turn, rng: np.
         pool_clusters=scores[-1].cluster,
         centres=pools[-1].centres if keeps else None,
     )
+
+
+def _limited(lane: Lane, scores: Scores, pool: Pool, taken: IntArray, turn: Turn) -> Strategy:
+    """The lane's strategy for the rows that others left, within the quotas of the whole batch.
+
+    Streams beside the main one keep their own way, or a random control were none.
+    """
+    quotas = turn.settings.quotas
+    if not quotas or lane.name != MAIN:
+        return lane.strategy
+    bounds = Bounds.of(quotas, belongs(quotas, scores, pool), min(turn.size, len(pool))).after(taken)
+    return replace(lane.strategy, picker=within(lane.strategy.picker, bounds))
 
 
 def _explained(x: FloatArray, turn: Turn) -> tuple[IntArray, FloatArray, FloatArray]:

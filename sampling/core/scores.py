@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from .arrays import FloatArray
-from .clusters import nearest
 from .pool import Pool
 
 
@@ -52,11 +51,28 @@ def entropy(pool: Pool, _rng: np.random.Generator) -> FloatArray:
     return np.asarray(surprise(proba).sum(axis=1) / np.log(max(proba.shape[1], 2)), np.float32)
 
 
+def expected_gradient(pool: Pool, _rng: np.random.Generator) -> FloatArray:
+    """Score how much a linear learner would change by the answer: expected gradient length, in [0, 1].
+
+    The sum over labels of ``p_y ||p - e_y||``, times the length of the row with a 1 for the bias (Settles &
+    Craven 2008), over the largest value that a row of length 1 can have: ``sqrt(2 (1 - 1/k))`` for k labels.
+    A longer row counts as one of length 1. Multi-label: the mean over the labels, each of them on its own,
+    of ``2 p (1 - p)`` times that length, over its largest value.
+    """
+    proba, x = _proba(pool), pool.features[:]
+    reach = np.sqrt(np.minimum(1 + np.einsum("ij,ij->i", x, x), 2) / 2)
+    if pool.task == "multi":
+        change = (4 * proba * (1 - proba)).mean(axis=1)
+    else:
+        square = np.einsum("ij,ij->i", proba, proba)[:, None]
+        change = (proba * np.sqrt(np.maximum(1 + square - 2 * proba, 0))).sum(axis=1)
+        change /= np.sqrt(1 - 1 / max(proba.shape[1], 2))
+    return np.asarray(np.clip(change * reach, 0, 1), np.float32)
+
+
 def typicality(pool: Pool, _rng: np.random.Generator) -> FloatArray:
     """Score nearness to the nearest centre: minus the squared distance, at most 0."""
-    if pool.centres is None:
-        raise ValueError("centres is missing: typicality is nearness to a centre")
-    return -nearest(pool.features[:], pool.centres)[1]
+    return -pool.near[1]
 
 
 def surprise(proba: np.ndarray[Any, np.dtype[np.float32]]) -> FloatArray:

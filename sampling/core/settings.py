@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from .constraints import Quota
 from .learners import CLASS_WEIGHTS, LEARNERS, Task
 from .strategies import MODES, STRATEGIES, Strategy
 from .strategies.base import regions
+from .strategies.hybrid import hybrid, weights_of
 
 # The stream that gets what the others leave.
 MAIN: Final = "main"
@@ -47,7 +49,11 @@ class Settings:
     mode: str = ""
     # Rows more alike than this (cosine) do not come in one batch while others are left.
     diversity: float = 0.95
+    # Weights of the scores that the strategy "hybrid" is made of, by name; none: its own.
+    hybrid: Mapping[str, float] = field(default_factory=dict)
     streams: tuple[Stream, ...] = ()
+    # How much of each batch comes from some groups, at least and at most.
+    quotas: tuple[Quota, ...] = ()
 
     def __post_init__(self) -> None:
         if self.strategy not in STRATEGIES:
@@ -68,17 +74,28 @@ class Settings:
             raise ValueError("streams must have different names")
         if sum(stream.share for stream in self.streams) > 1:
             raise ValueError("streams have shares of more than 1 in all")
+        weights_of(self.hybrid)
+        for name in (self.strategy, *(stream.strategy for stream in self.streams)):
+            if self.of(name).needs == "committee" and self.committee_size < 2:
+                raise ValueError(
+                    f"committee_size is {self.committee_size}, but strategy {name!r} needs 2 members at least"
+                )
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Settings:
         """Give back what ``dataclasses.asdict`` was given."""
         streams = tuple(Stream(**stream) for stream in values.get("streams", ()))
-        return cls(**{**values, "streams": streams})
+        quotas = tuple(Quota(**quota) for quota in values.get("quotas", ()))
+        return cls(**{**values, "streams": streams, "quotas": quotas})
+
+    def of(self, name: str) -> Strategy:
+        """The strategy of this name; a hybrid with the weights that the settings give."""
+        return hybrid(self.hybrid) if name == "hybrid" and self.hybrid else STRATEGIES[name]
 
     @property
     def main(self) -> Strategy:
         """The main strategy, in the mode that the settings ask for."""
-        chosen = STRATEGIES[self.strategy]
+        chosen = self.of(self.strategy)
         if not self.mode:
             return chosen
         return replace(chosen, picker=MODES[self.mode], clusters=regions)

@@ -46,7 +46,8 @@ def pools(draw):
     proba = shares(n, k, seed) if task == "single" else rng(seed).random((n, k), np.float32)
     if draw(st.booleans()):
         proba = np.eye(k, dtype=np.float32)[rng(seed).integers(k, size=n)]
-    return Pool(features, labelled, features[: min(n, 7)] if n else None, proba, task=task)
+    members = np.stack([proba, proba[::-1], shares(n, k, seed + 2)])
+    return Pool(features, labelled, features[: min(n, 7)] if n else None, proba, task, members)
 
 
 # --- every strategy ----------------------------------------------------------------------------------------
@@ -67,7 +68,7 @@ def test_every_strategy_picks_distinct_rows_and_repeats_itself(strategy, pool, s
 @pytest.mark.parametrize("strategy", [s for s in STRATEGIES.values() if s.needs_model], ids=lambda s: s.name)
 @given(pool=pools(), seed=st.integers(0, 9))
 def test_scores_lie_between_0_and_1(strategy, pool, seed):
-    found = strategy.scores(pool, rng(seed)).score
+    found = strategy.finished(strategy.scores(pool, rng(seed))).score
     assert found.dtype == np.float32
     assert ((found >= -1e-6) & (found <= 1 + 1e-6)).all()
 
@@ -251,10 +252,12 @@ def test_shards_put_together_give_the_same_batch_as_one_pool(name):
     trained = train(features[:20], targets, Settings(), rng())
     turn = Turn(trained, 9, Settings(strategy=name))
     [pool] = prepared(Pool(features), turn, rng())
-    whole = turn.strategy.scores(
-        Pool(features, centres=pool.centres, proba=trained.champion.proba(features)), rng()
+    proba, members = (
+        trained.champion.proba(features),
+        np.stack([m.proba(features) for m in trained.committee]),
     )
-    rows = turn.strategy.pick(whole, pool, 9, rng(3)).rows
+    whole = turn.strategy.scores(Pool(features, centres=pool.centres, proba=proba, members=members), rng())
     cut = [slice(0, 33), slice(33, 90), slice(90, 100)]
-    parts = Scores.joined([Scores(whole.score[c], whole.cluster[c], whole.tie[c]) for c in cut])
+    parts = turn.strategy.finished(Scores.joined([whole.only(np.arange(100)[c]) for c in cut]))
+    rows = turn.strategy.pick(turn.strategy.finished(whole), pool, 9, rng(3)).rows
     assert (turn.strategy.pick(parts, pool, 9, rng(3)).rows == rows).all()
