@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from django.conf import settings as site
 from django.db.models import F, Max, Q, QuerySet
 
 from projects import queries
@@ -46,6 +47,7 @@ def known_to(round_: Round, policy: Policy, table: shards.Table, shard_ids: list
         waiting=_present(table.rows_of(kept_ids)),
         centres=_centres(round_),
         model=teach(targets.sum(axis=0).tolist()),
+        shard_rows=site.SCORE_SHARD_ROWS,
     )
 
 

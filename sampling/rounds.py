@@ -16,13 +16,13 @@ from threadpoolctl import threadpool_limits
 
 from projects import queue
 from projects.models import Project
-from sampling import claims, features, generations, shards, snapshots
+from sampling import claims, features, generations, scoring, shards, snapshots
 from sampling.core.arrays import IntArray, State
 from sampling.due import FEATURED, free, is_due, two_labels_known
-from sampling.models import FeatureShard, ModelVersion, Round
+from sampling.models import ModelVersion, Round
 from sampling.picks import picks
 from sampling.reading import known_to
-from sampling.snapshots import Outcome, Snapshot
+from sampling.snapshots import Outcome, Scorer, Snapshot
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +108,7 @@ def _run(round_: Round) -> None:
                 heart.check()
                 mine().update(step=name)
 
-            _work(round_, mine, step)
+            _work(round_, mine, step, scoring.shared(round_, heart.check))
     except claims.Lost:
         log.warning("Round %s of project %s went to another worker.", round_.number, round_.project_id)
     except Exception as error:
@@ -119,7 +119,9 @@ def _run(round_: Round) -> None:
 # --- what --------------------------------------------------------------------------------------------------
 
 
-def _work(round_: Round, mine: Callable[[], QuerySet[Round]], step: Callable[[str], None]) -> None:
+def _work(
+    round_: Round, mine: Callable[[], QuerySet[Round]], step: Callable[[str], None], scorer: Scorer
+) -> None:
     project = Project.objects.get(pk=round_.project_id)
     feature_set = generations.usable(project)
     if feature_set is None:
@@ -132,7 +134,7 @@ def _work(round_: Round, mine: Callable[[], QuerySet[Round]], step: Callable[[st
     ready = generations.ready_shards(feature_set)
     table = features.table(ready)
     known = known_to(round_, policy, table, [shard.pk for shard in ready])
-    outcome = snapshots.compute(known, table, step)
+    outcome = snapshots.compute(known, table, step, scorer)
     step("publish")
     result = _Result(known, table.items, outcome, mark, _save(round_, known, table, outcome))
     try:
@@ -142,6 +144,7 @@ def _work(round_: Round, mine: Callable[[], QuerySet[Round]], step: Callable[[st
             shards.delete(path)
         raise
     _forget_scores(project)
+    scoring.forget(project.pk)
 
 
 @dataclass(frozen=True)
@@ -221,17 +224,10 @@ def _forget_scores(project: Project) -> None:
 def replay(round_: Round) -> tuple[list[int], list[int]]:
     """Compute a published round again from its snapshot: the items picked then, and those picked now."""
     known, picked, _reserve = snapshots.load(round_.snapshot)
-    table = table_of(known)
+    table = scoring.table_of(known)
     with threadpool_limits(settings.WORKER_THREADS):
         outcome = snapshots.compute(known, table)
     return picked.tolist(), table.items[outcome.rows].tolist()
-
-
-def table_of(known: Snapshot) -> shards.Table:
-    """The features that a snapshot's rows mean."""
-    ids = known.shards.tolist()
-    by_id = FeatureShard.objects.in_bulk(ids)
-    return features.table([by_id[pk] for pk in ids])
 
 
 def _save(round_: Round, known: Snapshot, table: shards.Table, outcome: Outcome) -> dict[str, str]:

@@ -10,7 +10,7 @@ from django.utils.timezone import now
 from projects import queue
 from projects import tasks as files
 from projects.models import Project
-from sampling import bell, features, queries, rounds
+from sampling import bell, features, queries, rounds, scoring
 from sampling.due import FEATURED
 
 
@@ -39,6 +39,12 @@ def featurize(kind: Literal["fit", "shard"], pk: int, attempt: int) -> None:
 
 
 @shared_task
+def score(round_id: int) -> None:
+    """Help a running round to score its pool, if it has shards that nobody works on."""
+    scoring.lend_a_hand(round_id)
+
+
+@shared_task
 def tick() -> None:
     """Every few seconds: whatever waits and was not heard, rings again."""
     at = now()
@@ -46,4 +52,6 @@ def tick() -> None:
     for project_id in queries.waiting(at):
         if not bell.send("advance", project_id):
             return
+    for round_id in scoring.waiting(at):
+        bell.send("score", round_id)
     files.tick()

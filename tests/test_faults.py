@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +15,14 @@ from django.conf import settings as site
 from django.test import Client
 from django.urls import reverse
 
-from annotator.management.commands import serve
 from projects.models import Annotation, QueueEntry
 from sampling import bell
-from tests.e2e.site import environment
 from tests.factories import make_items, make_member
 from tests.loops import know, label, make_loop
-from tests.services import ROOT
+from tests.processes import started, wait_for, worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-QUICK = {"HEARTBEAT_SECONDS": "0.3", "STALE_SECONDS": "2", "TICK_SECONDS": "0.5"}
 # A worker that gets stuck in the middle of a round.
 DOOMED = """
 import sys, time, django
@@ -44,35 +36,6 @@ def hang(*_arguments):
 snapshots.train = hang
 rounds.advance(int(sys.argv[1]))
 """
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = 120) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, f"it did not happen within {seconds} seconds"
-        time.sleep(0.1)
-
-
-@contextmanager
-def started(command: list[str], **options: Any) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a program on our test database; end it and its children with the block."""
-    process = subprocess.Popen(
-        command, cwd=ROOT, env={**environment(), **QUICK}, start_new_session=True, **options
-    )
-    try:
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(30)
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait(10)
-
-
-def worker() -> Any:
-    return started(list(serve.worker(1).command))
 
 
 def empty_the_broker() -> None:

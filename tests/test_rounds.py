@@ -13,7 +13,7 @@ from django.utils.timezone import now
 
 from projects import queue
 from projects.models import Annotation, Item, Project, QueueEntry
-from sampling import claims, queries, rounds, shards, snapshots
+from sampling import claims, queries, rounds, scoring, shards, snapshots
 from sampling.core.loop import Trained
 from sampling.models import ModelVersion, Round
 from tests.factories import hand, make_items, make_member
@@ -129,7 +129,7 @@ def test_the_hold_out_is_never_trained_on_and_never_picked_by_a_strategy():
     newest = turn(project)
     held = set(project.items.filter(holdout=True).values_list("pk", flat=True))
     known, picked, reserve = snapshots.load(newest.snapshot)
-    items = rounds.table_of(known).items
+    items = scoring.table_of(known).items
     assert not held & set(items[known.training].tolist())
     assert not held & set(items[known.pool].tolist())
     assert not held & {*picked.tolist(), *reserve.tolist()}
