@@ -40,6 +40,9 @@ TITLES: Final = {
     "upload.imported": gettext_lazy("Items came in"),
     "dispute.resolved": gettext_lazy("Dispute resolved"),
     "dispute.undone": gettext_lazy("Decision taken back"),
+    "model.put_in_use": gettext_lazy("Another model put in use"),
+    "model.downloaded": gettext_lazy("Model downloaded"),
+    "feedback.added": gettext_lazy("Feedback from production"),
 }
 # The part before the dot, for the filter.
 SUBJECTS: Final = {
@@ -50,6 +53,8 @@ SUBJECTS: Final = {
     "policy": gettext_lazy("Loop"),
     "member": gettext_lazy("People"),
     "dispute": gettext_lazy("Disputes"),
+    "model": gettext_lazy("Models"),
+    "feedback": gettext_lazy("Feedback"),
 }
 NAMES: Final = {
     "name": gettext_lazy("Name"),
@@ -88,6 +93,7 @@ NAMES: Final = {
     "bad": gettext_lazy("Rows left out"),
     "email": gettext_lazy("E-mail"),
     "good_rows_only": gettext_lazy("Without the bad rows"),
+    "model": gettext_lazy("Model"),
 }
 _CHOICES: Final[dict[str, dict[str, Any]]] = {
     "media": dict(Project.Media.choices),

@@ -3,10 +3,14 @@
 from django.urls import path
 from django.urls.resolvers import URLPattern
 
-from sampling.views import opinion, progress
+from sampling.views import models, opinion, progress
 
 urlpatterns: list[URLPattern] = [
     path("projects/<int:project_id>/progress/", progress.page, name="progress"),
     path("projects/<int:project_id>/progress/live/", progress.now_doing, name="progress-live"),
     path("projects/<int:project_id>/items/<int:number>/opinion/", opinion.opinion, name="opinion"),
+    path("projects/<int:project_id>/models/", models.index, name="models"),
+    path("projects/<int:project_id>/models/<int:number>/", models.version, name="model"),
+    path("projects/<int:project_id>/models/<int:number>/use/", models.put_in_use, name="model-use"),
+    path("projects/<int:project_id>/models/<int:number>/download/", models.download, name="model-download"),
 ]

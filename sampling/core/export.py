@@ -24,7 +24,7 @@ _TYPES: Final = {np.dtype(np.float32): 1, np.dtype(np.int64): 7}
 
 
 def to_onnx(state: State, facts: Mapping[str, str] | None = None) -> bytes:
-    """A model's ``state()`` as an ONNX file from ``features`` (n, d) to ``probabilities`` (n, k), both float32.
+    """A model's ``state()`` as an ONNX file: ``features`` (n, d) in, ``probabilities`` (n, k) out, float32.
 
     ``facts`` become the file's metadata. The probabilities are those of ``Model.proba`` up to rounding.
     Raises ValueError for a kind of model that has no such form.
