@@ -42,9 +42,9 @@ def vote_entropy(members: FloatArray, task: Task = "single") -> FloatArray:
     count, kinds = len(members), members.shape[-1]
     votes = members.argmax(axis=-1)
     shares = np.stack([(votes == label).sum(axis=0) for label in range(kinds)], axis=-1) / count
-    # The most even vote: each of so many labels gets one or the other of two neighbouring counts.
-    full, more = divmod(count, min(count, max(kinds, 2)))
-    even = np.full(min(count, max(kinds, 2)), full) + (np.arange(min(count, max(kinds, 2))) < more)
+    # The most even vote there is: members vote for one label after another.
+    labels = min(count, max(kinds, 2))
+    even = np.bincount(np.arange(count) % labels)
     return _mean(surprise(shares).sum(axis=-1) / surprise(even / count).sum())
 
 
@@ -65,7 +65,6 @@ def pairwise(members: FloatArray, task: Task = "single") -> FloatArray:
     labels. Multi-label: the mean over the labels of the difference.
     """
     members = _opinions(members, task)
-    apart = np.zeros(members.shape[1:-1], np.float32)
     most = np.zeros(members.shape[1], np.float32)
     for one, other in combinations(members, 2):
         apart = np.abs(one - other).sum(axis=-1) / 2

@@ -13,8 +13,10 @@ from scipy.stats import rankdata
 from ..arrays import FloatArray
 from ..committee import consensus_entropy, disagreement, of_committee, pairwise, vote_entropy
 from ..pool import Pool, Score
-from ..scores import entropy, expected_gradient, least_confidence, margin, uniform
+from ..scores import entropy, expected_gradient, least_confidence, margin, typicality, uniform
 from .base import Strategy, regions
+from .kcenter import remoteness
+from .margins import density
 from .rare import near_rare
 from .spread import diverse
 
@@ -39,6 +41,9 @@ SCORES: Final[dict[str, Part]] = {
     "consensus-entropy": Part(of_committee(consensus_entropy), "committee"),
     "pairwise": Part(of_committee(pairwise), "committee"),
     "bald": Part(of_committee(disagreement), "committee"),
+    "density": Part(density),
+    "typicality": Part(typicality, "nothing"),
+    "remoteness": Part(remoteness, "nothing"),
     "rare": Part(near_rare, "nothing"),
 }
 
