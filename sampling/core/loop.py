@@ -14,7 +14,7 @@ from .committee import disagreement
 from .constraints import LABEL, Bounds, belongs, within
 from .learners import LEARNERS, Model, class_weights, model_from_state
 from .pool import Pool
-from .settings import MAIN, Settings
+from .settings import MAIN, NEW, Settings
 from .strategies import FIRST, Picks, Scores, Strategy
 
 # Rows that centres are fitted on.
@@ -55,6 +55,12 @@ class Lane:
     name: str
     strategy: Strategy
     size: int
+
+    def within(self, pool: Pool) -> IntArray:
+        """The rows of the pool that it may pick: all, or for the stream "new" those of the new region."""
+        if self.name != NEW:
+            return np.arange(len(pool))
+        return np.empty(0, np.int64) if pool.new is None else pool.new
 
 
 @dataclass(frozen=True)
@@ -179,13 +185,16 @@ def prepared(pool: Pool, turn: Turn, rng: np.random.Generator) -> tuple[Pool, ..
     known = 0 if pool.labelled is None else len(pool.labelled)
     out = []
     for lane in turn.lanes:
-        count, keep = lane.strategy.clusters(len(pool), lane.size, known), lane.strategy.keeps_centres
+        among = lane.within(pool)
+        count, keep = lane.strategy.clusters(len(among), lane.size, known), lane.strategy.keeps_centres
         if not count:
             out.append(replace(pool, centres=None))
-            continue
-        if (count, keep) not in made:
-            made[count, keep] = _centres(pool, count, keep, rng)
-        out.append(replace(pool, centres=made[count, keep]))
+        elif lane.name == NEW and not keep:
+            out.append(replace(pool, centres=_centres(pool.only(among), count, keep, rng)))
+        else:
+            if (count, keep) not in made:
+                made[count, keep] = _centres(pool, count, keep, rng)
+            out.append(replace(pool, centres=made[count, keep]))
     return tuple(out)
 
 
@@ -224,11 +233,14 @@ def select(scores: Sequence[Scores], pools: Sequence[Pool], turn: Turn, rng: np.
     for lane, known, pool in zip(turn.lanes, scores, pools, strict=True):
         taken = np.concatenate([np.empty(0, np.int64), *(picks.rows for picks in picked)])
         strategy = _limited(lane, known, pool, taken, turn)
-        if not len(taken):
-            picked.append(strategy.pick(known, pool, lane.size, rng))
+        # The main stream also gets what the others could not fill.
+        size = turn.size - len(taken) if lane.name == MAIN else lane.size
+        rows = lane.within(pool)
+        rows = rows[~np.isin(rows, taken)]
+        if len(rows) == len(pool):
+            picked.append(strategy.pick(known, pool, size, rng))
             continue
-        rows = np.setdiff1d(np.arange(len(pool)), taken)
-        some = strategy.pick(known.only(rows), pool.only(rows), lane.size, rng)
+        some = strategy.pick(known.only(rows), pool.only(rows), size, rng)
         picked.append(Picks(rows[some.rows], some.covering))
     numbers = np.repeat(np.arange(len(picked)), [len(picks.rows) for picks in picked])
     rows, covering = (np.concatenate([getattr(p, name) for p in picked]) for name in ("rows", "covering"))

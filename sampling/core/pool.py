@@ -59,6 +59,7 @@ class Pool:
     examples: FloatArray | None = None  # (e, d): rows that the admin named
     wanted: IntArray | None = None  # label positions that the admin named as rare
     groups: BoolArray | None = None  # (n, q): which rows each quota about a field is about, in order
+    new: IntArray | None = None  # (r,): rows of a region that came in lately, for the stream "new"
     alike: float = 0.95  # rows more alike than this (cosine) are asked for only when nothing else is left
 
     def __len__(self) -> int:
@@ -72,6 +73,7 @@ class Pool:
             proba=None if self.proba is None else self.proba[rows],
             members=None if self.members is None else self.members[:, rows],
             groups=None if self.groups is None else self.groups[rows],
+            new=None,
         )
 
     def only(self, rows: IntArray) -> Pool:
@@ -82,6 +84,7 @@ class Pool:
             proba=None if self.proba is None else self.proba[rows],
             members=None if self.members is None else self.members[:, rows],
             groups=None if self.groups is None else self.groups[rows],
+            new=None,
         )
 
     @cached_property

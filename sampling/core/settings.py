@@ -14,6 +14,8 @@ from .strategies.hybrid import hybrid, weights_of
 
 # The stream that gets what the others leave.
 MAIN: Final = "main"
+# The stream that picks among ``Pool.new`` alone.
+NEW: Final = "new"
 
 
 @dataclass(frozen=True)
