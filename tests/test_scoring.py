@@ -29,9 +29,9 @@ def batch(round_: Round) -> list[int]:
     return snapshots.load(round_.snapshot)[1].tolist()
 
 
-def left_over() -> list[str]:
+def left_over(project: Project) -> list[str]:
     """Files of workers that nobody deleted."""
-    return [str(path) for path in Path(site.MEDIA_ROOT, "scoring").rglob("*.npz")]
+    return [str(path) for path in Path(site.MEDIA_ROOT, "scoring", str(project.pk)).rglob("*.npz")]
 
 
 def ready(**settings: Any) -> Project:
@@ -73,7 +73,7 @@ def test_a_large_pool_is_scored_in_shards_and_leaves_nothing_behind(monkeypatch:
     assert seen == [(1, first, min(first + 10, 44), "") for first in range(0, 44, 10)]
     assert (done.picked, done.plan) == (10, "")
     assert not ScoreShard.objects.exists()
-    assert left_over() == []
+    assert left_over(project) == []
     assert rounds.replay(done) == (batch(done), batch(done))
 
 
@@ -95,10 +95,11 @@ def numbers_of(items: list[int]) -> list[int]:
 
 @pytest.mark.django_db
 def test_a_helper_finds_nothing_to_do_when_the_round_is_over():
-    done = turn(ready())
+    project = ready()
+    done = turn(project)
     assert scoring.lend_a_hand(done.pk) == 0
     tasks.score(done.pk)
-    assert left_over() == []
+    assert left_over(project) == []
 
 
 @pytest.mark.django_db
@@ -120,7 +121,7 @@ def test_a_shard_whose_worker_died_is_taken_over_and_what_it_makes_later_is_thro
     assert rounds.replay(done) == (batch(done), batch(done))
     shard, job = dead[0]
     assert not scoring._worked(shard, job)
-    assert left_over() == []
+    assert left_over(project) == []
 
 
 @pytest.mark.django_db
@@ -144,7 +145,7 @@ def test_what_a_helper_finishes_after_the_round_is_thrown_away(monkeypatch: pyte
     assert rounds.turn(project, now())
     assert over == [True]
     assert project.rounds.get().attempt == 2
-    assert left_over() == []
+    assert left_over(project) == []
 
 
 @pytest.mark.django_db
@@ -172,7 +173,7 @@ def test_a_round_that_was_taken_over_begins_its_shards_anew(monkeypatch: pytest.
     assert ran == [True]
     assert (round_.state, round_.attempt, round_.picked) == ("done", 2, 10)
     assert not ScoreShard.objects.exists()
-    assert left_over() == []
+    assert left_over(project) == []
 
 
 @pytest.mark.django_db

@@ -92,4 +92,4 @@ def test_four_workers_and_one_that_is_killed_pick_what_one_alone_picks(monkeypat
     assert len(mine[0]) < 13
     assert rounds.replay(done) == (batch(done), batch(done))
     assert not ScoreShard.objects.exists()
-    assert left_over() == []
+    assert left_over(project) == []
