@@ -186,6 +186,8 @@ def prepared(pool: Pool, turn: Turn, rng: np.random.Generator) -> tuple[Pool, ..
     out = []
     for lane in turn.lanes:
         among = lane.within(pool)
+        # A stream that has nothing to pick among is scored like any other.
+        among = among if len(among) else np.arange(len(pool))
         count, keep = lane.strategy.clusters(len(among), lane.size, known), lane.strategy.keeps_centres
         if not count:
             out.append(replace(pool, centres=None))
