@@ -12,7 +12,7 @@ from sampling.core.settings import Settings, Stream
 
 def pool(new: list[int] | None = None, n: int = 60) -> Pool:
     x = np.random.default_rng(3).normal(size=(n, 4)).astype(np.float32)
-    return Pool(x, new=None if new is None else np.array(new))
+    return Pool(x, new=None if new is None else np.array(new, np.int64))
 
 
 def picked(of: Pool, *streams: Stream, size: int = 20) -> dict[str, list[int]]:
