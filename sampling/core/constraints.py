@@ -174,16 +174,24 @@ class _Batch:
         )
 
     def trim(self, size: int) -> None:
-        """Drop the last of the strategy's own rows that no smallest share needs, then whatever came last."""
-        spare = self._bounds.belongs[self.rows].sum(axis=0) - self._bounds.least
-        keep = np.ones(len(self.rows), np.bool_)
-        for i in np.flatnonzero(self._go == 0)[::-1]:
-            groups = self._bounds.belongs[self.rows[i]]
-            if keep.sum() > size and (spare[groups] > 0).all():
-                spare[groups] -= 1
-                keep[i] = False
-        left = np.flatnonzero(keep)[:size]
-        self.rows, self._go = self.rows[left], self._go[left]
+        """Drop rows that no smallest share needs, the picker's own last ones first, until ``size`` are left.
+
+        While that is not enough, the last smallest share is given up, and then the one before it.
+        """
+        least, order = self._bounds.least.copy(), np.lexsort((-np.arange(len(self.rows)), self._go))
+        keep, given_up = np.ones(len(self.rows), np.bool_), len(least)
+        while True:
+            spare = self._bounds.belongs[self.rows[keep]].sum(axis=0) - least
+            for i in order[keep[order]]:
+                groups = self._bounds.belongs[self.rows[i]]
+                if keep.sum() > size and (spare[groups] > 0).all():
+                    spare[groups] -= 1
+                    keep[i] = False
+            if keep.sum() <= size:
+                break
+            given_up -= 1
+            least[given_up] = 0
+        self.rows, self._go = self.rows[keep], self._go[keep]
 
     def picks(self) -> Picks:
         """All rows; those of each go take turns in proportion to their number."""

@@ -43,7 +43,7 @@ def opinions(draw):
     return found, task
 
 
-# --- the plain way: one row after another, one label after another -------------------------------------------
+# --- the plain way: one row after another, one label after another -----------------------------------------
 
 
 def cells(members, row, task):
@@ -103,7 +103,7 @@ def test_the_pair_that_differs_most_counts(data):
     assert pairwise(members, task) == pytest.approx(expected, abs=1e-5)
 
 
-# --- properties ----------------------------------------------------------------------------------------------
+# --- properties --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("measure", MEASURES)
@@ -144,7 +144,7 @@ def test_three_members_sure_of_three_labels_are_as_far_apart_as_can_be(measure):
     assert measure(members) == pytest.approx([1], abs=1e-6)
 
 
-# --- by hand ---------------------------------------------------------------------------------------------------
+# --- by hand -----------------------------------------------------------------------------------------------
 
 
 def test_two_votes_against_one_by_hand():
@@ -174,7 +174,7 @@ def test_members_that_are_all_unsure_agree_but_their_consensus_is_unsure():
         assert measure(members) == pytest.approx([0], abs=1e-6)
 
 
-# --- refusals --------------------------------------------------------------------------------------------------
+# --- refusals ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("measure", MEASURES)

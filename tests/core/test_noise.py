@@ -98,7 +98,7 @@ def test_confident_learning_by_hand():
 
 
 def test_labels_on_their_own_by_hand():
-    # Yes to the first label: rows 0 and 1, threshold (.9 + .05) / 2; no: rows 2 and 3, threshold (.9 + .8) / 2.
+    # Yes to the first label: threshold (.9 + .05) / 2 by rows 0 and 1; no: (.9 + .8) / 2 by rows 2 and 3.
     held_out = floats([[0.9, 0.5], [0.05, 0.5], [0.1, 0.5], [0.2, 0.5]])
     targets = floats([[1, 0], [1, 0], [0, 0], [0, 0]])
     assert suspects(held_out, targets, "multi", 5).tolist() == [1]

@@ -52,7 +52,7 @@ def pools(draw, least=0):
     )
 
 
-# --- expected gradient length --------------------------------------------------------------------------------
+# --- expected gradient length ------------------------------------------------------------------------------
 
 
 def plain_gradient(proba, x):
@@ -98,7 +98,7 @@ def test_a_row_longer_than_1_counts_as_one_of_length_1():
     assert found[1] == found[2] == pytest.approx(found[0] * math.sqrt(2))
 
 
-# --- every score ---------------------------------------------------------------------------------------------
+# --- every score -------------------------------------------------------------------------------------------
 
 PLAIN = [name for name in SCORES if name not in {"random", "typicality", "remoteness"}]
 
@@ -131,7 +131,7 @@ def test_every_mode_makes_a_batch_of_every_score(mode, name, pool, size, seed):
         assert sorted(found[rows]) == sorted(np.sort(found)[::-1][:size])
 
 
-# --- the hybrid ----------------------------------------------------------------------------------------------
+# --- the hybrid --------------------------------------------------------------------------------------------
 
 
 def test_ranks_by_hand():
