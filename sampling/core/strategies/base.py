@@ -47,6 +47,15 @@ class Scores:
         """All rows, best first."""
         return np.lexsort((self.tie, -self.score))
 
+    def best(self, count: int) -> IntArray:
+        """The first ``count`` of ``order()``, without sorting all."""
+        n = len(self.score)
+        if count * 4 > n:
+            return self.order()[:count]
+        least = np.partition(self.score, n - count)[n - count]
+        rows = np.flatnonzero(self.score >= least)
+        return rows[np.lexsort((self.tie[rows], -self.score[rows]))][:count]
+
 
 @dataclass(frozen=True)
 class Picks:
@@ -85,7 +94,7 @@ def one_each(n: int, size: int, _m: int) -> int:
 
 def top(scores: Scores, _pool: Pool, size: int, _rng: np.random.Generator) -> Picks:
     """The highest scores, wherever they are."""
-    return Picks.of(scores.order()[:size])
+    return Picks.of(scores.best(size))
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ def determinantal(scores: Scores, pool: Pool, size: int, rng: np.random.Generato
     Its kernel is score x nearness x score, with nearness exp(-squared distance / typical one): a batch is
     good when its rows are uncertain and unlike each other.
     """
-    rows = scores.order()[: max(CANDIDATES, size)]
+    rows = scores.best(max(CANDIDATES, size))
     x = pool.features[rows]
     some = x[rng.permutation(len(x))[:SAMPLE]]
     quality = np.maximum(scores.score[rows], LEAST)

@@ -47,7 +47,7 @@ def density(pool: Pool, rng: np.random.Generator) -> FloatArray:
 
 def margin_k_means(scores: Scores, pool: Pool, size: int, rng: np.random.Generator) -> Picks:
     """The row nearest to each k-means centre of the most uncertain rows (Zhdanov 2019)."""
-    rows = scores.order()[: max(min(REACH * size, CANDIDATES), size)]
+    rows = scores.best(max(min(REACH * size, CANDIDATES), size))
     x = pool.features[rows]
     cluster, distance = nearest(x, centres_of(x, size, rng))
     return Picks.of(rows[interleaved(cluster, -distance)[:size]])
@@ -59,7 +59,7 @@ def cluster_margin(scores: Scores, _pool: Pool, size: int, _rng: np.random.Gener
     Citovsky et al. 2021. A cluster is as large as its part of the margin set; which of its rows it gives is
     left to chance. Clusters are made once and kept; here by k-means.
     """
-    rows = scores.order()[: MARGIN_SET * size]
+    rows = scores.best(MARGIN_SET * size)
     rows = rows[np.argsort(scores.tie[rows], kind="stable")]
     cluster = scores.cluster[rows]
     sizes = np.bincount(cluster)
