@@ -2,143 +2,178 @@
 
 from __future__ import annotations
 
-import json
+import os
 import tempfile
 from argparse import ArgumentParser
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from django.core.management.base import BaseCommand, CommandError
-from threadpoolctl import threadpool_limits
 
-from sampling.core import known, simulation
-from sampling.core.arrays import FloatArray, IntArray
-from sampling.core.featurizers import FEATURIZERS, default_for
-from sampling.core.simulation import Plan, Run
-from sampling.core.strategies import STRATEGIES
+from sampling import datasets, results, trials
+from sampling.core.comparison import Run
+from sampling.core.crowd import MISTAKES
+from sampling.core.featurizers import FEATURIZERS
+from sampling.core.learners import LEARNERS
+from sampling.core.simulation import Plan
+from sampling.core.strategies import MODES, STRATEGIES
+from sampling.meter import Meter
+
+# What a shell expects of a program that Ctrl-C ended.
+STOPPED = 130
 
 
 class Command(BaseCommand):
-    help = "Replay the loop with known labels as the annotator, and compare strategies."
+    help = (
+        "Replay the loop with known labels as the annotator, and compare strategies. No database is touched;"
+        " features are kept under DATA_DIR/cache, so that the next call begins at once."
+    )
     # It asks nothing of the site: no database, no addresses.
     requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        add, plan = parser.add_argument, Plan()
-        add(
-            "--data",
-            type=Path,
-            required=True,
-            metavar="FILE",
-            help=".jsonl, .jsonl.gz or .csv; with --images: .csv",
-        )
-        add(
-            "--images",
-            type=Path,
-            metavar="FOLDER",
-            help="pictures; --data then has the columns file and label",
-        )
-        add("--text-column", default="text", metavar="NAME")
-        add("--label-column", default="label", metavar="NAME")
-        add("--strategies", default=",".join(plan.strategies), help=f"any of {', '.join(STRATEGIES)}")
-        add("--featurizer", choices=sorted(FEATURIZERS), help="otherwise the default for texts or pictures")
-        add("--initial", type=int, default=plan.initial, help="labels before the first model")
-        add("--batch", type=int, default=plan.batch, help="labels between two rounds")
-        add("--budget", type=int, default=plan.budget, help="labels at the end")
-        add("--seeds", type=int, default=5, help="runs of each strategy")
-        add("--test", type=float, default=plan.test, help="share of the items that is tested on")
-        add("--limit", type=int, metavar="ITEMS", help="draw at most so many items at random")
-        add("--jobs", type=int, default=1, help="runs side by side")
-        add("--json", type=Path, metavar="OUT", help="write all curves there")
+        _about_data(parser)
+        _about_loop(parser)
+        _about_people(parser)
+        _about_results(parser)
 
     def handle(self, **options: Any) -> None:
         try:
-            plan = _plan(options)
-            data = self._read(options)
-            x = self._features(data, options)
-            runs = list(self._runs(x, data.positions, plan, options))
+            _check(options)
+            with tempfile.TemporaryDirectory() as folder:
+                self._compare(options, Path(folder))
         except ValueError as error:
             raise CommandError(f"{error}.", returncode=2) from error
-        found = simulation.report(runs)
-        if options["json"]:
-            options["json"].write_text(json.dumps(found, indent=1) + "\n")
-        self._table(found["summary"], plan)
 
-    def _read(self, options: dict[str, Any]) -> known.Known:
-        if options["images"]:
-            data = known.pictures(options["images"], options["data"])
-        else:
-            data = known.texts(options["data"], options["text_column"], options["label_column"])
-        if data.skipped:
-            self.stderr.write(f"{data.skipped} rows without a label are left out.")
-        limit = options["limit"]
-        if limit and limit < len(data.contents):
-            data = data.only(np.sort(np.random.default_rng(0).permutation(len(data.contents))[:limit]))
-        return data
+    def _compare(self, options: dict[str, Any], folder: Path) -> None:
+        sets = datasets.told_apart([datasets.Set.of(path, options) for path in options["data"]])
+        # What cannot be done is said before features are computed.
+        for one in sets:
+            one.plan(options)
+        book = trials.Book(options["json"], datasets.facts(options, sets))
+        if options["resume"]:
+            book.resume()
+        cases = [case for one in sets for case in one.cases(options, folder, self._say)]
+        wanted = trials.tasks(cases, datasets.names(options["learners"]), options["seeds"])
+        self._run(book, wanted, options["jobs"] or _cores())
+        book.sort(wanted)
+        labels = {one.name: one.known.labels for one in sets}
+        book.save(**results.report(book.runs, labels, options["judge"]))
+        if options["plot"]:
+            options["plot"].write_text(results.plot(book.runs))
+        self.stdout.write(results.text(book.runs, labels, options))
 
-    def _features(self, data: known.Known, options: dict[str, Any]) -> FloatArray:
-        media = "image" if options["images"] else "text"
-        name = options["featurizer"] or default_for(media)
-        if FEATURIZERS[name].media != media:
-            raise ValueError(f"{name} is not for {media}s")
-        self.stderr.write(
-            f"{len(data.contents)} items, {len(data.labels)} labels; computing features ({name})."
-        )
-        featurizer = FEATURIZERS[name]().fit(data.contents, np.random.default_rng(0))
-        return featurizer.transform(data.contents)
+    def _run(self, book: trials.Book, wanted: Sequence[trials.Task], jobs: int) -> None:
+        missing = book.missing(wanted)
+        there = len(wanted) - len(missing)
+        if there:
+            self._say(f"{there} of {len(wanted)} runs are there already.")
+        meter = Meter(self._raw, len(wanted), there, live=self.stderr.isatty())
+        try:
+            for run in trials.computed(missing, jobs):
+                book.add(run)
+                meter.step(_words(run))
+        except KeyboardInterrupt:
+            kept = f"{len(book.runs)} runs are kept; go on with --resume" if book.path else "no run was kept"
+            raise CommandError(f"Stopped: {kept}.", returncode=STOPPED) from None
+        finally:
+            meter.end()
 
-    def _runs(self, x: FloatArray, positions: IntArray, plan: Plan, options: dict[str, Any]) -> Iterator[Run]:
-        """One run a strategy and seed, in this order whatever finishes first."""
-        tasks = [(strategy, seed) for seed in range(options["seeds"]) for strategy in plan.strategies]
-        with tempfile.TemporaryDirectory() as folder:
-            np.savez(Path(folder, "data.npz"), x=x, positions=positions)
-            done: dict[tuple[str, int], Run] = {}
-            for one in _computed(Path(folder, "data.npz"), plan, tasks, options["jobs"]):
-                done[one.strategy, one.seed] = one
-                reached = f"{one.accuracy[-1]:.3f} with {one.labels[-1]} labels"
-                self.stderr.write(f"{len(done)} of {len(tasks)}: {one.strategy}, seed {one.seed}: {reached}")
-        return (
-            done[task] for task in sorted(tasks, key=lambda task: (plan.strategies.index(task[0]), task[1]))
-        )
+    def _say(self, words: str) -> None:
+        self.stderr.write(words, style_func=str)
 
-    def _table(self, summary: dict[str, dict[str, float | None]], plan: Plan) -> None:
-        self.stdout.write(
-            f"{'strategy':<18}{'mean accuracy':>15}{f'labels for random at {plan.budget}':>28}{'ratio':>8}"
-        )
-        for name, row in summary.items():
-            needed = "not reached" if row["ratio"] is None else f"{row['labels_for_random_at_budget']:.0f}"
-            ratio = "" if row["ratio"] is None else f"{row['ratio']:.2f}"
-            self.stdout.write(f"{name:<18}{row['area']:>15.3f}{needed:>28}{ratio:>8}")
+    def _raw(self, words: str) -> None:
+        self.stderr.write(words, style_func=str, ending="")
+        self.stderr.flush()
 
 
-def _plan(options: dict[str, Any]) -> Plan:
-    if options["seeds"] < 1 or options["jobs"] < 1:
-        raise ValueError("seeds and jobs must be at least 1")
+def _about_data(parser: ArgumentParser) -> None:
+    add = parser.add_argument_group("data").add_argument
+    add("--data", type=Path, required=True, nargs="+", metavar="FILE",
+        help="contents and labels: .jsonl or .csv (also .gz) with texts, .csv with names of picture files,"
+        " .npz with images and labels; several files are several data sets")  # fmt: skip
+    add("--images", type=Path, metavar="FOLDER", help="where the files of a .csv are, if not beside it")
+    add("--text-column", default="text", metavar="NAME")
+    add("--label-column", default="label", metavar="NAME", help="lists in it make it multi-label")
+    add("--label-separator", default="", metavar="SIGN", help="parts several labels in one cell")
+    add("--limit", type=int, metavar="ITEMS", help="draw at most so many items at random")
+    add("--only-labels", default="", metavar="A,B", help="leave out items of other labels")
+    add("--rare", action="append", default=[], metavar="LABEL:SHARE", help="thin a label out to this share")
+    add("--imbalance", type=float, default=1.0, metavar="TIMES", help="thin labels out until the commonest"
+        " is so many times as common as the rarest")  # fmt: skip
+    add("--featurizers", default="", metavar="NAMES",
+        help=f"any of {', '.join(FEATURIZERS)}; otherwise the default for texts or pictures")  # fmt: skip
+
+
+def _about_loop(parser: ArgumentParser) -> None:
+    add, plan = parser.add_argument_group("loop").add_argument, Plan()
+    add("--strategies", default=",".join(plan.strategies), metavar="NAMES",
+        help=f"any of {', '.join(STRATEGIES)}; NAME/MODE for another way to make batches,"
+        " NAME+STREAM:SHARE for streams beside it, as default+random:0.15")  # fmt: skip
+    add("--mode", default="", choices=["", *MODES], help="how batches are made of every score")
+    add("--learners", default=plan.settings.learner, metavar="NAMES", help=f"any of {', '.join(LEARNERS)}")
+    add("--committee", type=int, default=plan.settings.committee_size, metavar="MODELS",
+        help="members, for strategies that ask one")  # fmt: skip
+    add(
+        "--class-weights", default="", choices=["", "balanced"], help="let rare labels weigh more in training"
+    )
+    add("--quota", action="append", default=[], metavar="LABEL:LEAST[-MOST]",
+        help="share of each batch that the model takes for this label")  # fmt: skip
+    add("--seek", action="append", default=[], metavar="LABEL", help="label that rare streams look for")
+    add("--initial", type=int, default=plan.initial, help="labels before the first model")
+    add("--batch", type=int, default=plan.batch, help="labels between two rounds")
+    add("--budget", type=int, default=plan.budget, help="labels at the end")
+    add("--seeds", type=int, default=5, help="runs of each strategy")
+    add("--test", type=float, default=plan.test, help="share of the items that is tested on")
+
+
+def _about_people(parser: ArgumentParser) -> None:
+    add = parser.add_argument_group("annotators").add_argument
+    add("--noise", type=float, default=0.0, metavar="SHARE", help="answers that are wrong")
+    add("--mistakes", default="uniform", choices=MISTAKES, help="for any other label, or rather one alike")
+    add("--overlap", type=int, default=1, metavar="PEOPLE", help="answers an item; the majority counts")
+
+
+def _about_results(parser: ArgumentParser) -> None:
+    add = parser.add_argument_group("results").add_argument
+    add("--json", type=Path, metavar="OUT", help="write all curves and figures there, run by run")
+    add(
+        "--resume", action="store_true", help="keep the runs that are in the --json file, and make the others"
+    )
+    add("--plot", type=Path, metavar="OUT.svg", help="draw the curves")
+    add("--judge", metavar="STRATEGY", help="say on each set whether this one is at least the best other one"
+        " minus one standard error")  # fmt: skip
+    add("--jobs", type=int, default=0, help="runs side by side; otherwise one a core")
+
+
+def _check(options: dict[str, Any]) -> None:
+    """Refuse nonsense now rather than after an hour of work."""
+    if options["seeds"] < 1 or options["jobs"] < 0:
+        raise ValueError("seeds must be at least 1, and jobs not negative")
     if options["limit"] is not None and options["limit"] < 4:
         raise ValueError("limit must be at least 4")
-    # Better now than after an hour of work.
-    if options["json"] and not options["json"].parent.is_dir():
-        raise ValueError(f"{options['json'].parent} is not a folder to write to")
-    names = [name.strip() for name in options["strategies"].split(",") if name.strip()]
-    return Plan(
-        tuple(dict.fromkeys(names)), options["initial"], options["batch"], options["budget"], options["test"]
-    )
+    for name in ("json", "plot"):
+        if options[name] and not options[name].parent.is_dir():
+            raise ValueError(f"{options[name].parent} is not a folder to write to")
+    if options["resume"] and not options["json"]:
+        raise ValueError("resume needs --json: the file that has the finished runs")
+    if options["images"] and len(options["data"]) > 1:
+        raise ValueError("images is for one --data file; of several, each finds its pictures beside it")
+    unknown = [name for name in datasets.names(options["featurizers"]) if name not in FEATURIZERS]
+    if unknown:
+        raise ValueError(f"featurizers has {unknown[0]!r}; known: {', '.join(FEATURIZERS)}")
+    plan = datasets.plan_of(options)
+    if options["judge"] and options["judge"] not in plan.strategies:
+        raise ValueError(f"judge is {options['judge']!r}, but strategies are: {', '.join(plan.strategies)}")
+    datasets.scarcity_of(options)
 
 
-def _computed(path: Path, plan: Plan, tasks: list[tuple[str, int]], jobs: int) -> Iterator[Run]:
-    if jobs == 1:
-        yield from (_run(path, plan, *task) for task in tasks)
-        return
-    # Fresh processes: a fork would copy the threads of the featurizers half.
-    with ProcessPoolExecutor(min(jobs, len(tasks)), mp_context=get_context("spawn")) as pool:
-        for future in as_completed([pool.submit(_run, path, plan, *task) for task in tasks]):
-            yield future.result()
+def _words(run: Run) -> str:
+    reached = f"{run.accuracy[-1]:.3f} with {run.labels[-1]} labels"
+    return f"{run.data} · {run.strategy}, {run.learner}, seed {run.seed}: {reached}"
 
 
-def _run(path: Path, plan: Plan, strategy: str, seed: int) -> Run:
-    with np.load(path) as data, threadpool_limits(1):
-        return simulation.run(data["x"], data["positions"], plan, strategy, seed)
+def _cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
