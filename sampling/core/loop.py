@@ -140,6 +140,7 @@ def train(  # noqa: PLR0913 - what is learnt from, and what helps
     weights = class_weights(targets, settings.class_weights, weights)
     fitted = learner.fit(x, targets, settings.task, rng, weights, start.champion if start else None)
     share = max(1, round(len(x) * settings.committee_share))
+    learner = learner.like(fitted.model)
     committee = []
     for _ in range(settings.committee_size):
         rows = np.sort(rng.permutation(len(x))[:share])

@@ -5,12 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sampling.core.learners import LEARNERS, class_weights, recency_weights
+from sampling.core.learners import class_weights, recency_weights
 from sampling.core.loop import train
 from sampling.core.settings import Settings
-from tests.core.test_learners import groups, one_hot, rng
-
-every = pytest.mark.parametrize("learner", LEARNERS.values(), ids=LEARNERS)
+from tests.core.test_learners import every, groups, one_hot, rng
 
 
 @every
@@ -23,7 +21,7 @@ def test_every_row_is_judged_by_models_that_have_not_seen_it(learner):
     assert held_out.sum(axis=1) == pytest.approx(1, abs=1e-5)
     # Had the model seen row 7, it would not contradict it.
     assert held_out[7].argmax() == targets[7].argmax()
-    assert (held_out.argmax(1) == targets.argmax(1)).mean() > 0.9
+    assert (held_out.argmax(1) == targets.argmax(1)).mean() > 0.8
 
 
 @every
@@ -33,7 +31,7 @@ def test_rows_that_no_fold_can_judge_are_nan(learner):
     lonely[3] = [0, 0, 0, 1]
     held_out = learner.fit(x, lonely, "single", rng()).held_out
     assert np.flatnonzero(np.isnan(held_out).any(axis=1)).tolist() == [3]
-    assert np.isnan(learner.fit(x[:20], targets[:20], "single", rng()).held_out).all()
+    assert np.isnan(learner.fit(x[:14], targets[:14], "single", rng()).held_out).all()
 
 
 @every

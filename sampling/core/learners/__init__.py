@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
-from ..arrays import State
-from .contract import Evidence, Fitted, Learner, Model, Task
-from .logistic import LinearModel, Logistic
+import numpy as np
+
+from ..arrays import FloatArray, State
+from .bayes import BayesModel, NaiveBayes
+from .contract import Evidence, Fitted, Learner, Model, Task, from_logits
+from .forest import Forest, ForestModel
+from .linear import LinearModel
+from .logistic import Logistic, Svm
+from .mlp import Mlp, MlpModel
+from .ridge import Ridge, RidgeModel
 from .weighting import CLASS_WEIGHTS, class_weights, recency_weights
 
 __all__ = [
@@ -20,12 +28,22 @@ __all__ = [
     "Task",
     "class_weights",
     "model_from_state",
+    "probas",
     "recency_weights",
 ]
 
-LEARNERS: Final[dict[str, Learner]] = {"logistic": Logistic()}
+LEARNERS: Final[dict[str, Learner]] = {
+    "logistic": Logistic(),
+    "svm": Svm(),
+    "naive-bayes": NaiveBayes(),
+    "forest": Forest(),
+    "mlp": Mlp(),
+    "ridge": Ridge(),
+}
 
-_KINDS: Final[dict[str, type[Evidence]]] = {LinearModel.kind: LinearModel}
+_KINDS: Final[dict[str, type[Evidence]]] = {
+    kind.kind: kind for kind in (LinearModel, BayesModel, ForestModel, MlpModel, RidgeModel)
+}
 
 
 def model_from_state(state: State) -> Model:
@@ -34,3 +52,20 @@ def model_from_state(state: State) -> Model:
     if kind not in _KINDS:
         raise ValueError(f"state is of kind {kind}; known: {', '.join(_KINDS)}")
     return _KINDS[kind].from_state(state)
+
+
+def probas(models: Sequence[Model], x: FloatArray) -> FloatArray:
+    """Probabilities (c, n, k) of several models of the same labels; linear ones share one pass over x."""
+    if not models:
+        raise ValueError("models is empty; one at least is needed")
+    linear = [model for model in models if isinstance(model, LinearModel)]
+    if len(linear) < len(models) or len({model.weights.shape for model in linear}) > 1:
+        return np.stack([model.proba(x) for model in models])
+    joined = LinearModel(
+        "multi",
+        np.hstack([model.weights / np.float32(model.temperature) for model in linear]),
+        np.concatenate([model.bias / np.float32(model.temperature) for model in linear]),
+        np.concatenate([model.seen for model in linear]),
+    )
+    logits = joined.logits(x).reshape(len(x), len(linear), -1)
+    return np.stack([from_logits(logits[:, i], model.task) for i, model in enumerate(linear)])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol, Self, cast
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Literal, Protocol, Self, cast
 
 import numpy as np
 from scipy.special import expit
@@ -46,6 +46,9 @@ class Fitted:
 class Learner(Protocol):
     """A recipe for a Model."""
 
+    def like(self, model: Model) -> Learner:
+        """This recipe, with what it found out about itself when it made the model: another fit is cheaper."""
+
     def fit(  # noqa: PLR0913 - what it learns from, and what helps
         self,
         x: FloatArray,
@@ -65,6 +68,7 @@ class Learner(Protocol):
 class Evidence(ABC):
     """A model whose probabilities come from one number a label, divided by a temperature."""
 
+    kind: ClassVar[str]
     task: Task
     seen: BoolArray  # (k,)
     temperature: float
@@ -85,14 +89,19 @@ class Evidence(ABC):
     def width(self) -> int:
         """Columns that x must have."""
 
-    @abstractmethod
     def state(self) -> State:
-        """What ``from_state`` needs to give the same model again."""
+        """What ``model_from_state`` needs to give the same model again."""
+        mine = cast(Any, self)
+        return {
+            "kind": np.array(self.kind),
+            **{field.name: np.asarray(getattr(self, field.name)) for field in fields(mine)},
+        }
 
     @classmethod
-    @abstractmethod
     def from_state(cls, state: State) -> Self:
-        """Give back the model whose ``state()`` this is."""
+        """Give back the model whose ``state()`` this is; what it does not hold is as it is by default."""
+        names = {field.name for field in fields(cast(Any, cls))} & set(state)
+        return cls(**{name: state[name] if state[name].ndim else state[name].item() for name in names})
 
     def logits(self, x: FloatArray) -> FloatArray:
         """Evidence (n, k) before the probabilities; minus infinity for labels never seen."""

@@ -1,135 +1,110 @@
-"""Logistic regression on dense rows, and the linear model that it and others give."""
+"""Logistic regression and the linear support vector machine: their strength found by cross-validation."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self, cast
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.optimize import minimize
 
-from ..arrays import BoolArray, FloatArray, IntArray, State
-from .calibration import Recipe, cross_entropy, judgeable
-from .contract import Evidence, Task, Training
-
-FloatMatrix = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class LinearModel(Evidence):
-    """Softmax (single) or independent sigmoids (multi) over ``x @ weights + bias``."""
-
-    kind: ClassVar[str] = "linear"
-
-    task: Task
-    weights: FloatArray  # (d, k)
-    bias: FloatArray  # (k,)
-    seen: BoolArray  # (k,)
-    temperature: float = 1.0
-
-    def raw(self, x: FloatArray) -> FloatArray:
-        logits = x @ self.weights
-        logits += self.bias
-        return logits
-
-    def width(self) -> int:
-        return int(self.weights.shape[0])
-
-    def state(self) -> State:
-        return {
-            "kind": np.array(self.kind),
-            "task": np.array(self.task),
-            "weights": self.weights,
-            "bias": self.bias,
-            "seen": self.seen,
-            "temperature": np.array(self.temperature),
-        }
-
-    @classmethod
-    def from_state(cls, state: State) -> Self:
-        return cls(
-            cast(Task, str(state["task"])),
-            np.asarray(state["weights"], np.float32),
-            np.asarray(state["bias"], np.float32),
-            np.asarray(state["seen"], np.bool_),
-            float(state["temperature"]),
-        )
+from ..arrays import FloatArray, IntArray
+from .calibration import Recipe, judgeable, temperature
+from .contract import Evidence, Learner, Model, Training
+from .linear import LinearModel, Loss, Span, fitted
+from .losses import cross_entropy, squared_hinge
 
 
 @dataclass(frozen=True)
 class Logistic(Recipe):
     """Logistic regression with an L2 penalty, by L-BFGS on dense rows.
 
-    ``strength`` is scikit-learn's C: the larger, the weaker the penalty.
+    ``strengths`` are values of scikit-learn's C, rising: the larger, the weaker the penalty. Of several the
+    one is taken whose calibrated predictions out of fold have the least cross-entropy; from the middle one
+    upwards or downwards as long as it gets better. With too few rows for folds, ``few`` is taken.
     """
 
-    strength: float = 30.0
+    strengths: tuple[float, ...] = (0.3, 3.0, 30.0, 300.0, 3000.0)
+    few: float = 100.0
     folds: int = 3
 
-    def model(self, data: Training, rng: np.random.Generator) -> LinearModel:  # noqa: ARG002
-        narrow, basis = spanned(data)
-        return widened(_fit(narrow, self.strength), basis)
+    def loss(self, logits: FloatArray, data: Training) -> tuple[float, FloatArray]:
+        """What the weights make small, and its gradient by the logits."""
+        return cross_entropy(logits, data)
+
+    def like(self, model: Model) -> Learner:
+        """This recipe with the strength that the model was fitted with."""
+        if not isinstance(model, LinearModel) or not model.strength:
+            return self
+        return type(self)((model.strength,), model.strength, self.folds)
+
+    def model(self, data: Training, rng: np.random.Generator) -> LinearModel:  # noqa: ARG002 - no chance in it
+        return self._whole(Span.of(data), self.few)
 
     def crossed(
         self,
         data: Training,
         fold: IntArray,
-        rng: np.random.Generator,  # noqa: ARG002
-    ) -> tuple[LinearModel, FloatArray]:
-        narrow, basis = spanned(data)
-        model = _fit(narrow, self.strength)
-        out = np.full(data.targets.shape, np.nan, np.float32)
-        for number in range(self.folds):
-            part = _fit(narrow.only(fold != number), self.strength)
-            rows = judgeable(narrow, fold == number, part)
-            out[rows] = part.logits(narrow.x[rows])
-        return widened(model, basis), out
+        rng: np.random.Generator,  # noqa: ARG002 - no chance in it
+    ) -> tuple[Evidence, FloatArray]:
+        span = Span.of(data)
+        path = _Path(span.data, fold, self.loss)
+        strength = path.best(self.strengths) if len(self.strengths) > 1 else self.strengths[0]
+        return self._whole(span, strength), path.logits(strength)
+
+    def _whole(self, span: Span, strength: float) -> LinearModel:
+        start = span.narrowed(span.data.start)
+        return span.widened(fitted(span.data, self.loss, strength, start))
 
 
-def spanned(data: Training) -> tuple[Training, FloatArray | None]:
-    """The same rows in coordinates of their span, and its basis (d, m); None where it saves nothing.
+@dataclass(frozen=True)
+class Svm(Logistic):
+    """Linear support vector machine, one label against the rest, with a squared hinge (Cortes & Vapnik 1995).
 
-    The penalty keeps weights in the span of the rows, so fewer rows than columns need fewer unknowns.
+    Its distances become probabilities by a temperature; strengths as for ``Logistic``.
     """
-    if len(data) >= data.x.shape[1]:
-        return data, None
-    basis, coordinates = np.linalg.qr(data.x.T)
-    return replace(data, x=np.ascontiguousarray(coordinates.T)), basis
+
+    strengths: tuple[float, ...] = (0.01, 0.1, 1.0, 10.0, 100.0)
+    few: float = 1.0
+
+    def loss(self, logits: FloatArray, data: Training) -> tuple[float, FloatArray]:
+        return squared_hinge(logits, data)
 
 
-def widened(model: LinearModel, basis: FloatArray | None) -> LinearModel:
-    """The model for rows of the whole space."""
-    return model if basis is None else replace(model, weights=basis @ model.weights)
+class _Path:
+    """Models of all folds at strengths side by side: each starts where its neighbour ended."""
 
+    def __init__(self, data: Training, fold: IntArray, loss: Loss) -> None:
+        self._data, self._fold, self._loss = data, fold, loss
+        self._models: dict[int, LinearModel] = {}
+        self._known: dict[float, FloatArray] = {}
 
-def _fit(data: Training, strength: float) -> LinearModel:
-    seen = data.seen
-    weights, bias = np.zeros((data.x.shape[1], seen.size), np.float32), np.zeros(seen.size, np.float32)
-    # One label alone needs no weights: its probability is 1.
-    if seen.sum() > (data.task == "single"):
-        weights[:, seen], bias[seen] = _minimised(replace(data, targets=data.targets[:, seen]), strength)
-    return LinearModel(data.task, weights, bias, seen)
+    def logits(self, strength: float) -> FloatArray:
+        """Logits out of fold (m, k); NaN in rows that no fold can judge."""
+        if strength not in self._known:
+            out = np.full(self._data.targets.shape, np.nan, np.float32)
+            for number in range(int(self._fold.max()) + 1):
+                part = fitted(
+                    self._data.only(self._fold != number), self._loss, strength, self._models.get(number)
+                )
+                self._models[number] = part
+                rows = judgeable(self._data, self._fold == number, part)
+                out[rows] = part.logits(self._data.x[rows])
+            self._known[strength] = out
+        return self._known[strength]
 
+    def best(self, strengths: tuple[float, ...]) -> float:
+        """The strength of least cross-entropy out of fold, after calibration."""
+        at = middle = len(strengths) // 2
+        cost = self._cost(strengths[middle])
+        for step in (1, -1):
+            while 0 <= at + step < len(strengths) and (new := self._cost(strengths[at + step])) < cost:
+                at, cost = at + step, new
+            if at != middle:
+                break
+        return strengths[at]
 
-def _minimised(data: Training, strength: float) -> tuple[FloatArray, FloatArray]:
-    """Weights (d, k) and bias (k,) of least cross-entropy plus penalty, the sum over rows times strength."""
-    d, k = data.x.shape[1], data.targets.shape[1]
-    penalty = np.full((d + 1, 1), 1 / strength)
-    penalty[d] *= 1e-3  # Hardly any on the bias: just enough that a label given to every row stays finite.
-    scale = float(data.weights.sum())
-
-    def objective(flat: FloatMatrix) -> tuple[float, FloatMatrix]:
-        w = flat.reshape(d + 1, k)
-        narrow = w.astype(np.float32)
-        loss, slope = cross_entropy(data.x @ narrow[:d] + narrow[d], data)
-        gradient = penalty * w
-        loss += 0.5 * float(np.einsum("ij,ij->", gradient, w))
-        gradient[:d] += data.x.T @ slope
-        gradient[d] += slope.sum(axis=0)
-        return loss / scale, gradient.ravel() / scale
-
-    options: dict[str, Any] = {"maxiter": 200, "gtol": 1e-5, "ftol": 1e-7}
-    start = np.zeros((d + 1) * k)
-    found = minimize(objective, start, jac=True, method="L-BFGS-B", options=options).x.reshape(d + 1, k)
-    return found[:d].astype(np.float32), found[d].astype(np.float32)
+    def _cost(self, strength: float) -> float:
+        logits = self.logits(strength)
+        rows = np.flatnonzero(~np.isnan(logits).any(axis=1))
+        if not len(rows):
+            return 0.0
+        return temperature(logits[rows], self._data.only(rows))[1]
