@@ -52,11 +52,17 @@ class Pictures(Sequence[Image.Image | None]):
 
 
 def _opened(path: str) -> Image.Image | None:
-    """Decode a picture, a large JPEG no larger than featurizers need; None when it cannot be read."""
+    """Decode a picture of the storage; None when it cannot be read."""
     try:
-        with default_storage.open(path) as file, Image.open(file) as picture:
-            picture.draft("RGB", (_SIDE, _SIDE))
-            return picture.copy()
+        with default_storage.open(path) as file:
+            return decoded(file)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         log.warning("The picture %s cannot be read.", path)
         return None
+
+
+def decoded(file: Any) -> Image.Image:
+    """Decode a picture as featurizers see it: a large JPEG no larger than they need."""
+    with Image.open(file) as picture:
+        picture.draft("RGB", (_SIDE, _SIDE))
+        return picture.copy()
