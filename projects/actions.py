@@ -103,7 +103,9 @@ def _store(membership: Membership, rules: Rules, submission: Submission, at: dat
     if decided:
         message = _("A lead has decided this item; your answer is kept with it.")
         return Verdict(submission.id, "superseded", message)
-    return Verdict(submission.id, "stored", reason=assignment.entry.reason)
+    # What the item was labelled before is nobody's business while it is in doubt.
+    told = {name: value for name, value in assignment.entry.reason.items() if name != "given"}
+    return Verdict(submission.id, "stored", reason=told)
 
 
 def _assignment(membership: Membership, item_id: int) -> Assignment:

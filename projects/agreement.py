@@ -132,7 +132,7 @@ def _votes(project: Project) -> tuple[measure.Ints, measure.Ints, list[list[int]
     """Present answers on the agreement sample: item ids, person ids, label ids."""
     answers = Annotation.objects.filter(project=project, kind=Annotation.Kind.ANSWER, item__agreement=True)
     # A vote that a lead asked for comes from disputed items only, and knows that it does.
-    answers = answers.exclude(stream=QueueEntry.Stream.AGAIN)
+    answers = answers.exclude(stream__in=(QueueEntry.Stream.AGAIN, QueueEntry.Stream.CHECK))
     rows = list(queries.current(answers).order_by("pk").values_list("item_id", "annotator_id", "labels"))
     ids = np.array([row[:2] for row in rows], dtype=np.int64).reshape(-1, 2)
     return ids[:, 0], ids[:, 1], [row[2] for row in rows]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
@@ -22,10 +23,13 @@ COUNT_SECONDS = 10
 
 @dataclass(frozen=True)
 class Known:
-    """An item whose label is settled: label positions, empty for «none of these»."""
+    """An item whose label is settled: its positions (none: «none of these»), how sure, since when."""
 
     item_id: int
     positions: tuple[int, ...]
+    posterior: float | None = None  # None: not voted on, so taken as certain
+    settled_at: datetime | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,10 +76,11 @@ def _known(project: Project, *only: Q | Exists, holdout: bool) -> Iterator[Known
     settled = Item.objects.filter(
         *only, project=project, state=Item.State.SETTLED, holdout=holdout, settled_labels__isnull=False
     )
-    for pk, labels in settled.order_by("number").values_list("pk", "settled_labels").iterator():
+    facts = ("pk", "settled_labels", "posterior", "settled_at", "settled_source")
+    for pk, labels, *rest in settled.order_by("number").values_list(*facts).iterator():
         # «None of these» teaches something where several labels may apply, and nothing where one must.
         if labels or project.task == Project.Task.MULTI:
-            yield Known(pk, tuple(positions[label] for label in labels or ()))
+            yield Known(pk, tuple(positions[label] for label in labels or ()), *rest)
 
 
 def answers_since_round(project: Project, most: int | None = None) -> int:
@@ -118,7 +123,9 @@ def _kept(key: str, compute: Callable[[], Value], seconds: float) -> Value:
 def _pooled_accuracy(project: Project) -> float:
     answers = Annotation.objects.filter(project=project, item__agreement=True, kind=Annotation.Kind.ANSWER)
     # A vote that a lead asked for comes from disputed items only, and knows that it does.
-    rows = current(answers.exclude(stream=QueueEntry.Stream.AGAIN)).order_by("item_id", "pk")
+    rows = current(answers.exclude(stream__in=(QueueEntry.Stream.AGAIN, QueueEntry.Stream.CHECK))).order_by(
+        "item_id", "pk"
+    )
     by_item: dict[int, list[frozenset[int]]] = {}
     for item_id, labels in rows.values_list("item_id", "labels"):
         by_item.setdefault(item_id, []).append(frozenset(labels))

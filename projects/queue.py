@@ -28,6 +28,8 @@ RANK_STEP = 1_000_000
 TOP_UP = 20
 # Streams of the uniform sample, and how a random item of each kind is called.
 _Stream = QueueEntry.Stream
+# What stays in the queue when a round publishes, held or not.
+LASTING = (_Stream.AGAIN, _Stream.CHECK)
 
 
 @dataclass(frozen=True)
@@ -49,33 +51,56 @@ def publish(project: Project, picks: Sequence[Pick], round_number: int) -> int:
     Entries that nobody holds and nobody answered are withdrawn; the others stay and come first.
     Picks whose item was settled or queued meanwhile are left out. Repeating the call changes nothing.
     """
+    again = _settled(project, [pick for pick in picks if pick.stream == _Stream.CHECK])
     untouched = QueueEntry.objects.filter(project=project, state=QueueEntry.State.LIVE, free=F("places"))
-    untouched.exclude(stream=_Stream.AGAIN).update(state=QueueEntry.State.WITHDRAWN)
+    untouched.exclude(stream__in=LASTING).update(state=QueueEntry.State.WITHDRAWN)
     policy = project.policy
+    first = (round_number + 1) * RANK_STEP
+    for item, pick in again:
+        ask_again(item, round_number, pick, rank=first)
     chosen = [pick for pick in picks if pick.stream != _Stream.RESERVE]
     reserve = [pick for pick in picks if pick.stream == _Stream.RESERVE]
     taken = {pick.item_id for pick in picks}
     mixed = _interleave(chosen, *_random_slices(project, policy, len(chosen), taken))
-    return _add(project, policy, [*mixed, *reserve], round_number)
+    return len(again) + _add(project, policy, [*mixed, *reserve], round_number)
 
 
-def ask_again(item: Item, round_number: int = 0) -> None:
-    """Ask one more person about an item, before everything else. The caller holds the item's lock."""
+def ask_again(item: Item, round_number: int = 0, pick: Pick | None = None, rank: int = 0) -> None:
+    """Ask one more person about an item: for a lead before everything else, or as a round picked it.
+
+    The caller holds the item's lock.
+    """
+    pick = pick or Pick(item.pk, _Stream.AGAIN, {"why": "lead_asked"})
     counted = queries.votes([item.pk]).count()
     live = QueueEntry.objects.filter(item=item, state=QueueEntry.State.LIVE)
-    reason = {"why": "lead_asked"}
-    if live.update(places=counted + 1, free=1, stream=_Stream.AGAIN, reason=reason):
+    if live.update(places=counted + 1, free=1, stream=pick.stream, reason=pick.reason):
         return
     QueueEntry.objects.create(
         project_id=item.project_id,
         item=item,
         round_number=round_number,
-        rank=0,
-        stream=_Stream.AGAIN,
-        reason=reason,
+        rank=rank,
+        stream=pick.stream,
+        reason=pick.reason,
         places=counted + 1,
         free=1,
     )
+
+
+def _settled(project: Project, picks: Sequence[Pick]) -> list[tuple[Item, Pick]]:
+    """Those that are settled and that nobody is asked about, with their items held.
+
+    Items come before entries in the order of locks, so this comes first of all. An item that somebody holds
+    at this moment is left out: a vote on it is being stored.
+    """
+    if not picks:
+        return []
+    items = Item.objects.filter(project=project, state=Item.State.SETTLED, pk__in=[p.item_id for p in picks])
+    held = items.order_by("pk").select_for_update(skip_locked=True, no_key=True).only("project_id")
+    by_id = {item.pk: item for item in held}
+    live = QueueEntry.objects.filter(item__in=by_id, state=QueueEntry.State.LIVE)
+    asked = set(live.values_list("item_id", flat=True))
+    return [(by_id[p.item_id], p) for p in picks if p.item_id in by_id and p.item_id not in asked]
 
 
 def places_for(item: Item, policy: Policy, people: int) -> int:

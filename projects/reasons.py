@@ -17,6 +17,16 @@ PLAIN: Final[dict[str, Promise]] = {
     "random": gettext_lazy("Drawn at random"),
     "next_best": gettext_lazy("Next best by the last scores"),
     "lead_asked": gettext_lazy("A lead asked for another vote"),
+    "control": gettext_lazy("Drawn at random, to compare the strategy with"),
+    "feedback": gettext_lazy("Asked again, because the model was said to be wrong about it in use"),
+}
+# What a strategy looked for; where the model had a say, what it thinks follows.
+SOUGHT: Final[dict[str, Promise]] = {
+    "covers": gettext_lazy("Covers a region that has few labels nearby"),
+    "spread": gettext_lazy("Picked to be unlike the others"),
+    "rare": gettext_lazy("Near a rare label or a named example"),
+    "new": gettext_lazy("From a region that is new"),
+    "split": gettext_lazy("The committee disagrees about it"),
 }
 FIRST: Final = {"first", "first_batch", "first-batch"}
 # Two labels this close are a toss-up; a model this sure hardly doubts.
@@ -36,7 +46,11 @@ def sentence(reason: Mapping[str, Any], names: Mapping[int, str]) -> str:
         return _("A lead asked for another vote: %(note)s") % {"note": reason["note"]}
     if why in PLAIN:
         return f"{PLAIN[why]}."
-    if why in FIRST or str(reason.get("strategy")) in FIRST:
+    if why == "mislabelled":
+        return _doubted(reason, names)
+    if why in SOUGHT:
+        parts = [str(SOUGHT[why]), _leaning(reason, names), _region(reason)]
+    elif why in FIRST or str(reason.get("strategy")) in FIRST:
         # No model has looked at it yet: it stands for what lies around it.
         parts = [_("Typical of what lies around it"), _region(reason)]
     elif doubt := _doubt(reason, names):
@@ -84,6 +98,25 @@ def _doubt(reason: Mapping[str, Any], names: Mapping[int, str]) -> str:
 def _several(likely: list[tuple[str, float]]) -> str:
     name, p = min(likely, key=lambda pair: abs(pair[1] - 0.5))
     return _("Unsure whether %(label)s applies (%(share)s)") % {"label": name, "share": percent(p)}
+
+
+def _doubted(reason: Mapping[str, Any], names: Mapping[int, str]) -> str:
+    """A label that may be wrong; named only to those who may know it."""
+    given = [names[position] for position in reason.get("given") or () if position in names]
+    if not given:
+        return _("Asked again, because its label may be wrong.")
+    return _("Asked again, because its label (%(labels)s) may be wrong.") % {"labels": ", ".join(given)}
+
+
+def _leaning(reason: Mapping[str, Any], names: Mapping[int, str]) -> str:
+    """What the model thinks of it, as a part of a sentence."""
+    likely = [(names[position], p) for position, p in top(reason) if position in names]
+    if not likely:
+        return ""
+    return _("which looks like %(label)s (%(share)s)") % {
+        "label": likely[0][0],
+        "share": percent(likely[0][1]),
+    }
 
 
 def _split(reason: Mapping[str, Any]) -> str:

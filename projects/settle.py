@@ -25,12 +25,15 @@ def lock(item_id: int) -> Item:
 def rejudge(project: Project, rules: Rules, item: Item, said: Sequence[Annotation], at: datetime) -> None:
     """Let what people say now decide an item: open, settled or disputed.
 
-    A decision of a lead and a label known at import stand. A vote that changes while a dispute is open marks
-    the dispute and never closes it, unless it was the flag that opened it.
+    A decision of a lead and a label known at import stand; where a round doubted the latter, a vote against
+    it makes a dispute. A vote that changes while a dispute is open marks the dispute and never closes it,
+    unless it was the flag that opened it.
     """
-    if item.state == Item.State.EXCLUDED or (
-        item.state == Item.State.SETTLED and item.settled_source in FIXED
-    ):
+    if item.state == Item.State.EXCLUDED:
+        return
+    if item.state == Item.State.SETTLED and item.settled_source in FIXED:
+        if item.settled_source == Item.Source.SEED:
+            _check(item, said, at)
         return
     flagged = _flagged(item, said)
     votes = [as_vote(annotation) for annotation in said if annotation.kind in Annotation.COUNTED]
@@ -42,6 +45,19 @@ def rejudge(project: Project, rules: Rules, item: Item, said: Sequence[Annotatio
         _reopen(item)
     else:
         _decide(project, rules, item, votes, at)
+
+
+def _check(item: Item, said: Sequence[Annotation], at: datetime) -> None:
+    """Close the question whether a label known at import is right, or hand it to a lead."""
+    asked = QueueEntry.objects.filter(item=item, state=QueueEntry.State.LIVE, stream=QueueEntry.Stream.CHECK)
+    votes = [as_vote(annotation) for annotation in said if annotation.kind in Annotation.COUNTED]
+    flagged = _flagged(item, said)
+    if not (votes or flagged) or not asked.exists():
+        return
+    if flagged or any(vote != frozenset(item.settled_labels or ()) for vote in votes):
+        dispute(item, [Dispute.Reason.FLAG if flagged else Dispute.Reason.TIE], at)
+    else:
+        asked.update(state=QueueEntry.State.DONE)
 
 
 def _flagged(item: Item, said: Sequence[Annotation]) -> bool:

@@ -2,69 +2,201 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
+
 import numpy as np
 from django.conf import settings as site
-from django.db.models import F, Max, Q, QuerySet
+from django.core.files.storage import default_storage
+from django.db.models import Count, F, Max, Q, QuerySet, TextField
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast
 
-from projects import queries
-from projects.models import Label, Policy, Project, QueueEntry
-from sampling import shards, snapshots
-from sampling.core.arrays import FloatArray, IntArray
-from sampling.core.settings import Settings
+from projects import queries, queue
+from projects.models import Annotation, Item, Label, Policy, Project, QueueEntry
+from sampling import shards, snapshots, wishes
+from sampling.core.arrays import BoolArray, FloatArray, IntArray
+from sampling.core.learners import recency_weights
+from sampling.core.settings import NEW, Settings
 from sampling.due import teach
-from sampling.models import Round
+from sampling.models import ModelVersion, Round
 from sampling.snapshots import Snapshot
 
+# Items are new until so many rounds have known them.
+NEW_ROUNDS = 5
+# A label that hardly anybody agrees on still counts a little.
+LEAST_WEIGHT = 0.05
 
-def known_to(round_: Round, policy: Policy, table: shards.Table, shard_ids: list[int]) -> Snapshot:
-    """Read all that the round may know, once."""
-    project = round_.project
-    labels = (Label.objects.filter(project=project).aggregate(last=Max("position"))["last"] or 0) + 1
+
+@dataclass(frozen=True)
+class Source:
+    """What a round reads from."""
+
+    round: Round
+    policy: Policy
+    table: shards.Table
+    shard_ids: list[int]
+    champion: ModelVersion | None  # the model in use
+
+    @property
+    def project(self) -> Project:
+        return self.round.project
+
+    @cached_property
+    def labels(self) -> int:
+        """Columns of every array of probabilities."""
+        last = Label.objects.filter(project=self.project).aggregate(last=Max("position"))["last"]
+        return (last or 0) + 1
+
+    def rows(self, items: QuerySet[Item]) -> IntArray:
+        """The rows of those of these items that have features, rising."""
+        ids = np.array(list(items.values_list("pk", flat=True)), np.int64)
+        return _present(self.table.rows_of(ids))
+
+    def having(self, field: str, value: str) -> IntArray:
+        """The rows of items whose metadata say so."""
+        text = Cast(KeyTextTransform(field, "metadata"), TextField())
+        return self.rows(Item.objects.filter(project=self.project).annotate(found=text).filter(found=value))
+
+
+def known_to(source: Source) -> Snapshot:
+    """Read all that the round may know, once. Raises ValueError for a policy that cannot be followed."""
+    project, policy = source.project, source.policy
+    new = _alarming(source)
+    settings = wishes.settings_of(policy, project, alarm=bool(len(new)))
+    if not len(new) and any(stream.name == NEW for stream in settings.streams):
+        new = _recent(source)
     held = set(project.items.filter(holdout=True).values_list("pk", flat=True))
-    training = [known for known in queries.training(project) if known.item_id not in held]
-    rows, targets = _labelled(training, table, labels)
-    holdout, truth = _labelled(list(queries.evaluation(project)), table, labels)
+    training = _featured(source, [one for one in queries.training(project) if one.item_id not in held])
+    holdout = _featured(source, list(queries.evaluation(project)))
     kept = _kept(project)
-    pool = np.array(
-        queries.pool(project).exclude(pk__in=kept.values("item_id")).values_list("pk", flat=True), np.int64
-    )
-    kept_ids = np.array(kept.filter(item__holdout=False).values_list("item_id", flat=True), np.int64)
+    targets = _targets(source, training)
+    rows = _rows(source, training)
+    pool = source.rows(queries.pool(project).exclude(pk__in=kept.values("item_id")))
+    wanted, examples = wishes.rare(policy, project)
+    checks = round(wishes.check_share(policy) * policy.batch_size)
     return Snapshot(
-        settings=Settings(
-            strategy=policy.strategy,
-            learner=policy.learner,
-            task="multi" if project.task == Project.Task.MULTI else "single",
-            committee_size=policy.committee_size,
-        ),
+        settings=settings,
         size=policy.batch_size,
-        seed=(project.seed, round_.number),
-        shards=np.array(shard_ids, np.int64),
-        pool=_present(table.rows_of(pool)),
+        seed=(project.seed, source.round.number),
+        shards=np.array(source.shard_ids, np.int64),
+        pool=pool,
         training=rows,
         targets=targets,
-        holdout=holdout,
-        truth=truth,
-        waiting=_present(table.rows_of(kept_ids)),
-        centres=_centres(round_),
+        holdout=_rows(source, holdout),
+        truth=_targets(source, holdout),
+        waiting=source.rows(project.items.filter(pk__in=kept.values("item_id"), holdout=False)),
+        centres=_centres(source.round),
         model=teach(targets.sum(axis=0).tolist()),
         shard_rows=site.SCORE_SHARD_ROWS,
+        weights=_weights(training, policy.recency),
+        examples=source.rows(project.items.filter(pk__in=examples)),
+        wanted=np.array(wanted, np.int64),
+        groups=_groups(source, settings, pool),
+        new=new,
+        checks=checks,
+        checkable=_checkable(project, training) if checks else np.empty(0, np.int64),
+        champion=_comparable(source),
+        gate=policy.gate,
+        slices=_slices(source, _rows(source, holdout)),
     )
+
+
+# --- labels ------------------------------------------------------------------------------------------------
+
+
+def _featured(source: Source, known: list[queries.Known]) -> list[queries.Known]:
+    """Those that have features by now."""
+    rows = source.table.rows_of(np.array([one.item_id for one in known], np.int64))
+    return [one for one, row in zip(known, rows.tolist(), strict=True) if row >= 0]
+
+
+def _rows(source: Source, known: list[queries.Known]) -> IntArray:
+    return source.table.rows_of(np.array([one.item_id for one in known], np.int64))
+
+
+def _targets(source: Source, known: list[queries.Known]) -> FloatArray:
+    return snapshots.targets([one.positions for one in known], source.labels)
+
+
+def _weights(known: list[queries.Known], recency: float) -> FloatArray | None:
+    """What each label counts: as sure as its votes are, newer ones more, 1 on average. None: all the same."""
+    if not known:
+        return None
+    sure = np.array([1.0 if one.posterior is None else one.posterior for one in known], np.float32)
+    weights = np.maximum(sure, LEAST_WEIGHT)
+    if recency:
+        # What was known at import is the oldest.
+        moments = [one.settled_at.timestamp() if one.settled_at else 0.0 for one in known]
+        weights *= recency_weights(np.array([round(1e6 * moment) for moment in moments], np.int64), recency)
+    return None if np.ptp(weights) < 1e-6 else weights / weights.mean()
+
+
+def _checkable(project: Project, training: list[queries.Known]) -> IntArray:
+    """Which of these may be asked about again: decided by nobody's word that stands, and not asked before."""
+    firm = {Item.Source.ADJUDICATED, Item.Source.GOLD}
+    checked = QueueEntry.objects.filter(project=project, stream=QueueEntry.Stream.CHECK)
+    seen = set(checked.filter(reason__why="mislabelled").values_list("item_id", flat=True))
+    live = QueueEntry.objects.filter(project=project, state=QueueEntry.State.LIVE)
+    seen |= set(live.filter(item__state=Item.State.SETTLED).values_list("item_id", flat=True))
+    votes = queries.current(Annotation.objects.filter(project=project, kind__in=Annotation.COUNTED))
+    # Nobody is left to ask.
+    by_item = votes.order_by().values("item").annotate(number=Count("pk"))
+    seen |= set(by_item.filter(number__gte=queue.crew(project.pk)).values_list("item", flat=True))
+    free = [one.item_id not in seen and one.source not in firm for one in training]
+    return np.flatnonzero(free)
+
+
+# --- the model in use --------------------------------------------------------------------------------------
+
+
+def _comparable(source: Source) -> str:
+    """The file of the model in use; blank where a new one is of another kind, or the file is gone."""
+    version = source.champion
+    if version is None or version.learner != source.policy.learner:
+        return ""
+    same = version.round.feature_set_id == (source.round.feature_set and source.round.feature_set.pk)
+    return version.path if same and default_storage.exists(version.path) else ""
+
+
+def _slices(source: Source, holdout: IntArray) -> dict[str, BoolArray]:
+    """Which of the hold-out each slice of the gate is."""
+    found = wishes.slices(source.policy)
+    return {f"{field}: {value}": np.isin(holdout, source.having(field, value)) for field, value in found}
+
+
+# --- the pool ----------------------------------------------------------------------------------------------
 
 
 def _kept(project: Project) -> QuerySet[QueueEntry]:
     """Live entries that stay in the queue when a round publishes: somebody holds them, answered, or asked."""
     live = QueueEntry.objects.filter(project=project, state=QueueEntry.State.LIVE)
-    return live.filter(Q(free__lt=F("places")) | Q(stream=QueueEntry.Stream.AGAIN))
-
-
-def _labelled(known: list[queries.Known], table: shards.Table, labels: int) -> tuple[IntArray, FloatArray]:
-    rows = table.rows_of(np.array([one.item_id for one in known], np.int64))
-    targets = snapshots.targets([one.positions for one in known], labels)
-    return rows[rows >= 0], targets[rows >= 0]
+    return live.filter(Q(free__lt=F("places")) | Q(stream__in=queue.LASTING))
 
 
 def _present(rows: IntArray) -> IntArray:
     return np.sort(rows[rows >= 0])
+
+
+def _groups(source: Source, settings: Settings, pool: IntArray) -> BoolArray | None:
+    """Which of the pool each quota about a field is about."""
+    about = wishes.fields(settings)
+    if not about:
+        return None
+    return np.stack([np.isin(pool, source.having(field, value)) for field, value in about], axis=1)
+
+
+def _alarming(_source: Source) -> IntArray:
+    """Rows of a region that the figures raise an alarm about: unlike what the model knows."""
+    return np.empty(0, np.int64)
+
+
+def _recent(source: Source) -> IntArray:
+    """Rows that few rounds have known."""
+    done = source.project.rounds.filter(state=Round.State.DONE, number__lt=source.round.number)
+    before = done.filter(number__gte=source.round.number - NEW_ROUNDS).order_by("number").first()
+    newest = before.metrics.get("newest", 0) if before else 0
+    return source.rows(source.project.items.filter(number__gt=newest)) if newest else np.empty(0, np.int64)
 
 
 def _centres(round_: Round) -> FloatArray | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Max, QuerySet
@@ -20,11 +21,16 @@ from sampling import claims, features, generations, scoring, shards, snapshots
 from sampling.core.arrays import IntArray, State
 from sampling.due import FEATURED, free, is_due, two_labels_known
 from sampling.models import ModelVersion, Round
-from sampling.picks import picks
-from sampling.reading import known_to
+from sampling.picks import picks, streams
+from sampling.reading import Source, known_to
 from sampling.snapshots import Outcome, Scorer, Snapshot
 
 log = logging.getLogger(__name__)
+
+
+class Overtaken(Exception):
+    """Somebody put another model in use while the round ran: what it compared no longer holds."""
+
 
 # A round whose worker died so often rests like one that failed.
 DEATHS = 3
@@ -109,6 +115,11 @@ def _run(round_: Round) -> None:
                 mine().update(step=name)
 
             _work(round_, mine, step, scoring.shared(round_, heart.check))
+    except (Overtaken, IntegrityError):
+        log.warning(
+            "Round %s of project %s begins anew: the model in use changed.", round_.number, round_.project_id
+        )
+        mine().update(state=Round.State.QUEUED, step="", heartbeat_at=None)
     except claims.Lost:
         log.warning("Round %s of project %s went to another worker.", round_.number, round_.project_id)
     except Exception as error:
@@ -133,10 +144,12 @@ def _work(
     round_.feature_set = feature_set
     ready = generations.ready_shards(feature_set)
     table = features.table(ready)
-    known = known_to(round_, policy, table, [shard.pk for shard in ready])
+    champion = ModelVersion.objects.filter(project=project, state=ModelVersion.State.CHAMPION).first()
+    known = known_to(Source(round_, policy, table, [shard.pk for shard in ready], champion))
     outcome = snapshots.compute(known, table, step, scorer)
     step("publish")
-    result = _Result(known, table.items, outcome, mark, _save(round_, known, table, outcome))
+    files = _save(round_, known, table, outcome)
+    result = _Result(known, table.items, outcome, mark, files, champion, ready[-1].last)
     try:
         _publish(round_, mine(), result)
     except BaseException:
@@ -156,6 +169,8 @@ class _Result:
     outcome: Outcome
     mark: int
     files: dict[str, str]
+    champion: ModelVersion | None  # in use when the round began
+    newest: int  # number of the newest item that it knew
 
 
 @transaction.atomic
@@ -178,29 +193,47 @@ def _publish(round_: Round, mine: QuerySet[Round], result: _Result) -> None:
     )
     if not done:
         raise claims.Lost
-    if outcome.trained is not None:
-        ModelVersion.objects.filter(project_id=round_.project_id, state=ModelVersion.State.CHAMPION).update(
-            state=ModelVersion.State.RETIRED
-        )
-        ModelVersion.objects.create(
-            project_id=round_.project_id,
-            round=round_,
-            learner=result.known.settings.learner,
-            path=files["model"],
-            training_items=len(result.known.training),
-            seed=list(result.known.seed),
-            metrics=_metrics(result)["holdout"] or {},
-        )
-    queue.publish(round_.project, picks(outcome, result.items, round_.number), round_.number)
+    _keep_model(round_, result)
+    queue.publish(round_.project, picks(result.known, outcome, result.items), round_.number)
     news: dict[str, Any] = {"round_mark": result.mark}
     if outcome.trained is not None:
         news["has_model"] = True
     Project.objects.filter(pk=round_.project_id).update(**news)
 
 
+def _keep_model(round_: Round, result: _Result) -> None:
+    """Store the new version, in use or held back. Raises Overtaken when another one is in use by now."""
+    learnt, before = result.outcome.learnt, result.champion
+    if learnt is None:
+        return
+    if before:
+        used = ModelVersion.objects.filter(pk=before.pk, state=ModelVersion.State.CHAMPION)
+        if not (used.exists() if learnt.held_back else used.update(state=ModelVersion.State.RETIRED)):
+            raise Overtaken
+    gate: dict[str, Any] = {}
+    if learnt.verdict and before:
+        against = Round.objects.values_list("number", flat=True).get(pk=before.round_id)
+        gate = {**learnt.verdict.as_dict(), "against": against, "applied": result.known.gate}
+    state = ModelVersion.State.REJECTED if learnt.held_back else ModelVersion.State.CHAMPION
+    try:
+        ModelVersion.objects.create(
+            project_id=round_.project_id,
+            round=round_,
+            learner=result.known.settings.learner,
+            path=result.files["model"],
+            training_items=len(result.known.training),
+            seed=list(result.known.seed),
+            metrics=learnt.figures.as_dict(),
+            state=state,
+            gate=gate,
+        )
+    except IntegrityError as error:  # One model is in use at a time, and another one is.
+        raise Overtaken from error
+
+
 def _metrics(result: _Result) -> dict[str, Any]:
     known, outcome = result.known, result.outcome
-    batch, figures = outcome.batch, outcome.figures
+    batch, figures, learnt = outcome.batch, outcome.figures, outcome.learnt
     return {
         "holdout": figures.as_dict() if figures else None,
         "training": {"items": len(known.training), "labels": known.targets.sum(axis=0).astype(int).tolist()},
@@ -209,7 +242,10 @@ def _metrics(result: _Result) -> dict[str, Any]:
             "disagreement": round(float(batch.disagreement.mean()), 4) if outcome.trained and batch else None,
         },
         "pool": len(known.pool),
+        "newest": result.newest,
         "strategy": batch.strategy if batch else None,
+        "streams": streams(known, outcome),
+        "held_back": bool(learnt and learnt.held_back),
         "seconds": outcome.seconds,
     }
 
@@ -222,19 +258,25 @@ def _forget_scores(project: Project) -> None:
 
 
 def replay(round_: Round) -> tuple[list[int], list[int]]:
-    """Compute a published round again from its snapshot: the items picked then, and those picked now."""
-    known, picked, _reserve = snapshots.load(round_.snapshot)
-    table = scoring.table_of(known)
-    with threadpool_limits(settings.WORKER_THREADS):
-        outcome = snapshots.compute(known, table)
-    return picked.tolist(), table.items[outcome.rows].tolist()
+    """Compute a published round again from its snapshot: the items picked then, and those picked now.
+
+    Raises ValueError with a sentence where a file that it needs is gone.
+    """
+    try:
+        known, picked, _reserve = snapshots.load(round_.snapshot)
+        table = scoring.table_of(known)
+        with threadpool_limits(settings.WORKER_THREADS):
+            outcome = snapshots.compute(known, table)
+    except FileNotFoundError as error:
+        raise ValueError(f"the file {error.filename} is gone") from error
+    then = [*picked.tolist(), *snapshots.suspected(round_.snapshot).tolist()]
+    return then, table.items[np.concatenate([outcome.rows, outcome.suspects])].tolist()
 
 
 def _save(round_: Round, known: Snapshot, table: shards.Table, outcome: Outcome) -> dict[str, str]:
     """Write the round's files; nobody reads them until the row names them."""
     name = f"{round_.project_id}/{round_.number}-{round_.attempt}.npz"
-    picked, reserve = table.items[outcome.rows], table.items[outcome.reserve]
-    files = {"snapshot": snapshots.save(f"rounds/{name}", known, picked, reserve)}
+    files = {"snapshot": snapshots.save(f"rounds/{name}", known, table.items, outcome)}
     if outcome.batch is not None:
         scores: State = {"items": table.items[known.pool], "score": outcome.batch.pool_scores}
         if outcome.batch.centres is not None:

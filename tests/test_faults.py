@@ -27,13 +27,13 @@ pytestmark = pytest.mark.django_db(transaction=True)
 DOOMED = """
 import sys, time, django
 django.setup()
-from sampling import rounds, snapshots
+from sampling import rounds, training
 
 def hang(*_arguments):
     print("training", flush=True)
     time.sleep(600)
 
-snapshots.train = hang
+training.train = hang
 rounds.advance(int(sys.argv[1]))
 """
 

@@ -14,7 +14,7 @@ from django.utils.timezone import now
 from projects.models import Item, Project
 from sampling import bell, claims, features, generations, rounds, scoring, shards, snapshots, tasks
 from sampling.models import Round, ScoreShard
-from sampling.reading import known_to
+from sampling.reading import Source, known_to
 from sampling.snapshots import Job
 from tests.loops import know, make_loop, turn
 
@@ -200,7 +200,7 @@ def _known(project: Project, round_: Round) -> tuple[snapshots.Snapshot, shards.
     assert round_.feature_set is not None
     found = generations.ready_shards(round_.feature_set)
     table = features.table(found)
-    return known_to(round_, project.policy, table, [shard.pk for shard in found]), table
+    return known_to(Source(round_, project.policy, table, [shard.pk for shard in found], None)), table
 
 
 def _job(known: snapshots.Snapshot, table: shards.Table) -> Job:
