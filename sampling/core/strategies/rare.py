@@ -59,7 +59,7 @@ def _seeds(pool: Pool, wanted: IntArray) -> FloatArray:
 def _nearness(x: FloatArray, seeds: FloatArray) -> FloatArray:
     """The largest cosine of each row of x to a seed (n,)."""
     seeds = seeds / np.maximum(np.linalg.norm(seeds, axis=1, keepdims=True), 1e-12)
-    near = np.full(len(x), -1, np.float32)
+    near = np.full(len(x), -np.inf, np.float32)
     for part in chunks(len(seeds), 1024):
         np.maximum(near, (x @ seeds[part].T).max(axis=1), out=near)
     return near / np.maximum(np.linalg.norm(x, axis=1), 1e-12)
