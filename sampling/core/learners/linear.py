@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from ..arrays import BoolArray, FloatArray
 from .contract import Evidence, Task, Training
+from .minimise import CLOSE, Objective, minimised
 
 FloatMatrix = NDArray[np.float64]
 # ``(logits, data)``: the loss over all rows, weighted, and its gradient by the logits.
 Loss = Callable[[FloatArray, Training], tuple[float, FloatArray]]
-_OPTIONS: Final[dict[str, Any]] = {"maxiter": 200, "gtol": 1e-5, "ftol": 1e-7}
 
 
 @dataclass(frozen=True)
@@ -70,11 +69,13 @@ class Span:
         return start if self.basis is None else replace(start, weights=self.basis.T @ start.weights)
 
 
-def fitted(data: Training, loss: Loss, strength: float, start: LinearModel | None = None) -> LinearModel:
+def fitted(
+    data: Training, loss: Loss, strength: float, start: LinearModel | None = None, gain: float = CLOSE
+) -> LinearModel:
     """The linear model of least loss plus penalty; labels that ``start`` has not begin at zero."""
     seen = data.seen
     d = data.x.shape[1]
-    first = np.zeros((d + 1, seen.size))
+    first = np.zeros((d + 1, seen.size), np.float32)
     if start is not None:
         labels = min(start.labels, seen.size)
         first[:d, :labels], first[d, :labels] = start.weights[:, :labels], start.bias[:labels]
@@ -82,26 +83,29 @@ def fitted(data: Training, loss: Loss, strength: float, start: LinearModel | Non
     # One label alone needs no weights: its probability is 1.
     if seen.sum() > (data.task == "single"):
         some = replace(data, targets=data.targets[:, seen])
-        found[:, seen] = _minimised(some, loss, strength, first[:, seen])
+        objective = _objective(some, loss, strength)
+        found[:, seen] = minimised(objective, first[:, seen].ravel(), gain).reshape(d + 1, -1)
     return LinearModel(data.task, found[:d], found[d], seen, strength=strength)
 
 
-def _minimised(data: Training, loss: Loss, strength: float, start: FloatMatrix) -> FloatArray:
-    """Weights (d, k) over bias (1, k) of least loss plus penalty, the sum over rows times strength."""
+def _objective(data: Training, loss: Loss, strength: float) -> Objective:
+    """Loss plus penalty, the sum over rows times strength, of weights (d, k) over bias (1, k), flat."""
     d, k = data.x.shape[1], data.targets.shape[1]
-    penalty = np.full((d + 1, 1), 1 / strength)
+    columns = np.ascontiguousarray(data.x.T)
+    penalty = np.full((d + 1, 1), 1 / strength, np.float32)
     penalty[d] *= 1e-3  # Hardly any on the bias: just enough that a label given to every row stays finite.
     scale = float(data.weights.sum())
 
-    def objective(flat: FloatMatrix) -> tuple[float, FloatMatrix]:
+    def objective(flat: FloatArray) -> tuple[float, FloatArray]:
         w = flat.reshape(d + 1, k)
-        narrow = w.astype(np.float32)
-        value, slope = loss(data.x @ narrow[:d] + narrow[d], data)
+        logits = data.x @ w[:d]
+        logits += w[d]
+        value, slope = loss(logits, data)
         gradient = penalty * w
-        value += 0.5 * float(np.einsum("ij,ij->", gradient, w))
-        gradient[:d] += data.x.T @ slope
+        value += 0.5 * float(np.vdot(gradient, w))
+        gradient[:d] += columns @ slope
         gradient[d] += slope.sum(axis=0)
-        return value / scale, gradient.ravel() / scale
+        gradient /= np.float32(scale)
+        return value / scale, gradient.ravel()
 
-    found = minimize(objective, start.ravel(), jac=True, method="L-BFGS-B", options=_OPTIONS)
-    return np.asarray(found.x.reshape(d + 1, k), np.float32)
+    return objective

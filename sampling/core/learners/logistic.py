@@ -11,6 +11,7 @@ from .calibration import Recipe, judgeable, temperature
 from .contract import Evidence, Learner, Model, Training
 from .linear import LinearModel, Loss, Span, fitted
 from .losses import cross_entropy, squared_hinge
+from .minimise import ROUGH
 
 
 @dataclass(frozen=True)
@@ -82,9 +83,8 @@ class _Path:
         if strength not in self._known:
             out = np.full(self._data.targets.shape, np.nan, np.float32)
             for number in range(int(self._fold.max()) + 1):
-                part = fitted(
-                    self._data.only(self._fold != number), self._loss, strength, self._models.get(number)
-                )
+                others, before = self._data.only(self._fold != number), self._models.get(number)
+                part = fitted(others, self._loss, strength, before, ROUGH)
                 self._models[number] = part
                 rows = judgeable(self._data, self._fold == number, part)
                 out[rows] = part.logits(self._data.x[rows])

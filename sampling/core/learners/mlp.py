@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from ..arrays import BoolArray, FloatArray
 from .calibration import Recipe
 from .contract import Evidence, Task, Training
 from .linear import Span
 from .losses import cross_entropy
-
-FloatVector = NDArray[np.float64]
+from .minimise import minimised
 
 
 @dataclass(frozen=True)
@@ -59,17 +56,15 @@ class Mlp(Recipe):
         sizes = (span.data.x.shape[1], self.hidden, data.targets.shape[1])
         start = _drawn(sizes, rng)
 
-        def objective(flat: FloatVector) -> tuple[float, FloatVector]:
+        def objective(flat: FloatArray) -> tuple[float, FloatArray]:
             return loss(flat, span.data, self.hidden, self.strength)
 
-        options: dict[str, Any] = {"maxiter": 200, "gtol": 1e-5, "ftol": 1e-7}
-        found = minimize(objective, start, jac=True, method="L-BFGS-B", options=options).x
-        inner, inner_bias, outer, outer_bias = (part.astype(np.float32) for part in parts(found, sizes))
+        inner, inner_bias, outer, outer_bias = parts(minimised(objective, start), sizes)
         made = MlpModel(data.task, inner, inner_bias, outer, outer_bias, data.seen)
         return made if span.basis is None else replace(made, inner=span.basis @ inner)
 
 
-def parts(flat: FloatVector, sizes: tuple[int, int, int]) -> tuple[FloatVector, ...]:
+def parts(flat: FloatArray, sizes: tuple[int, int, int]) -> tuple[FloatArray, ...]:
     """Weights (d, h), bias (h,), weights (h, k) and bias (k,) of one long vector, as views."""
     d, h, k = sizes
     ends = np.cumsum([d * h, h, h * k, k])
@@ -77,10 +72,10 @@ def parts(flat: FloatVector, sizes: tuple[int, int, int]) -> tuple[FloatVector, 
     return inner.reshape(d, h), inner_bias, outer.reshape(h, k), outer_bias
 
 
-def loss(flat: FloatVector, data: Training, hidden: int, strength: float) -> tuple[float, FloatVector]:
+def loss(flat: FloatArray, data: Training, hidden: int, strength: float) -> tuple[float, FloatArray]:
     """Mean cross-entropy plus penalty, and its gradient by all weights."""
     sizes = (data.x.shape[1], hidden, data.targets.shape[1])
-    inner, inner_bias, outer, outer_bias = (part.astype(np.float32) for part in parts(flat, sizes))
+    inner, inner_bias, outer, outer_bias = parts(flat, sizes)
     active = np.maximum(data.x @ inner + inner_bias, 0)
     logits = active @ outer + outer_bias
     # A label that no row has is left alone: nothing pulls its weights but the penalty.
@@ -91,19 +86,20 @@ def loss(flat: FloatVector, data: Training, hidden: int, strength: float) -> tup
     back = (wide @ outer.T) * (active > 0)
     gradient = np.concatenate(
         [part.ravel() for part in (data.x.T @ back, back.sum(axis=0), active.T @ wide, wide.sum(axis=0))]
-    ).astype(np.float64)
+    )
     # On the biases hardly any: just enough that a label given to every row stays finite.
-    penalty = np.full(flat.size, 1 / strength)
+    penalty = np.full(flat.size, 1 / strength, np.float32)
     for bias in (1, 3):
         parts(penalty, sizes)[bias][:] *= 1e-3
     scale = float(data.weights.sum())
     gradient += penalty * flat
-    return (value + 0.5 * float(penalty @ (flat * flat))) / scale, gradient / scale
+    return (value + 0.5 * float(penalty @ (flat * flat))) / scale, np.asarray(gradient / scale, np.float32)
 
 
-def _drawn(sizes: tuple[int, int, int], rng: np.random.Generator) -> FloatVector:
+def _drawn(sizes: tuple[int, int, int], rng: np.random.Generator) -> FloatArray:
     """A start (Glorot & Bengio 2010), for rows of length 1: as if they had as many columns as numbers."""
     d, h, k = sizes
     inner = rng.normal(0, 1, (d, h))
     outer = rng.normal(0, np.sqrt(2 / (h + k)), (h, k))
-    return np.concatenate([inner.ravel(), np.zeros(h), outer.ravel(), np.zeros(k)])
+    drawn = np.concatenate([inner.ravel(), np.zeros(h), outer.ravel(), np.zeros(k)])
+    return np.asarray(drawn, np.float32)
