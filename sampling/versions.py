@@ -26,7 +26,7 @@ _State = ModelVersion.State
 LEARNERS: Final = {
     "logistic": gettext_lazy("Logistic regression"),
     "svm": gettext_lazy("Linear support vector machine"),
-    "bayes": gettext_lazy("Naive Bayes"),
+    "naive-bayes": gettext_lazy("Naive Bayes"),
     "forest": gettext_lazy("Random forest"),
     "mlp": gettext_lazy("Small neural network"),
     "ridge": gettext_lazy("Ridge regression"),
