@@ -5,9 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from .arrays import FloatArray, IntArray, chunks
+from .distances import Located
+from .draws import Draws
 
 FIT_ROWS = 10_000
 FEWEST, MOST = 20, 50
+# k-means ends when no more than this share of the rows still moves.
+STILL = 0.005
 
 
 def cluster_count(n: int) -> int:
@@ -45,7 +49,7 @@ def centres_of(features: FloatArray, count: int, rng: np.random.Generator, passe
     cluster = np.full(len(x), -1)
     for _ in range(passes):
         moved, _ = nearest(x, centres)
-        if (moved == cluster).all():
+        if (moved != cluster).sum() <= STILL * len(x):
             break
         cluster = moved
         centres = _means(x, cluster, len(centres))
@@ -54,15 +58,8 @@ def centres_of(features: FloatArray, count: int, rng: np.random.Generator, passe
 
 def _seeds(x: FloatArray, count: int, rng: np.random.Generator) -> FloatArray:
     """Rows far from one another, drawn with odds that grow with the squared distance to those drawn."""
-    chosen = [int(rng.integers(len(x)))]
-    _, distance = nearest(x, x[chosen])
-    while len(chosen) < count and distance.max() > 1e-7:
-        odds = np.cumsum(distance, dtype=np.float64)
-        row = int(np.searchsorted(odds, rng.random() * odds[-1], side="right"))
-        chosen.append(min(row, len(x) - 1))
-        _, added = nearest(x, x[chosen[-1:]])
-        np.minimum(distance, added, out=distance)
-    return x[chosen]
+    points = Located.at(x)
+    return x[Draws(points.only, np.sqrt(points.length), [int(rng.integers(len(x)))]).until(count, rng)]
 
 
 def _means(x: FloatArray, cluster: IntArray, count: int) -> FloatArray:
@@ -72,6 +69,14 @@ def _means(x: FloatArray, cluster: IntArray, count: int) -> FloatArray:
     starts = np.concatenate(([0], np.cumsum(sizes)[:-1]))[sizes > 0]
     sums = np.add.reduceat(x[order], starts, axis=0)
     return np.asarray(sums / sizes[sizes > 0, None], np.float32)
+
+
+def grouped(clusters: IntArray) -> list[IntArray]:
+    """The rows of each cluster, ascending; one entry for each cluster up to the last that has rows."""
+    # Sorting short integers takes time linear in the rows.
+    narrow = np.uint16 if clusters.max(initial=0) < 2**16 else np.int64
+    order = np.argsort(clusters.astype(narrow), kind="stable")
+    return np.split(order, np.cumsum(np.bincount(clusters))[:-1])
 
 
 def quotas(sizes: IntArray, total: int, rng: np.random.Generator) -> IntArray:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from .arrays import FloatArray, chunks
+from .arrays import FloatArray, IntArray, chunks
 
 
 def lengths(x: FloatArray) -> FloatArray:
@@ -14,10 +16,7 @@ def lengths(x: FloatArray) -> FloatArray:
 
 def squared(a: FloatArray, b: FloatArray) -> FloatArray:
     """Squared distances between all rows of a (n, d) and b (m, d), as (n, m)."""
-    out = a @ (-2 * b.T)
-    out += lengths(a)[:, None]
-    out += lengths(b)
-    return np.asarray(np.maximum(out, 0, out=out))
+    return Located.at(a).apart(Located.at(b))
 
 
 def to_nearest(x: FloatArray, others: FloatArray) -> FloatArray:
@@ -35,3 +34,27 @@ def to_nearest(x: FloatArray, others: FloatArray) -> FloatArray:
 def typical(distances: FloatArray) -> float:
     """Their median, never zero: a pool of copies has no distances at all."""
     return max(float(np.median(distances)), 1e-4)
+
+
+@dataclass(frozen=True)
+class Located:
+    """Rows x (n, d) with their squared lengths (n,), which distances need again and again."""
+
+    x: FloatArray
+    length: FloatArray
+
+    @classmethod
+    def at(cls, x: FloatArray) -> Located:
+        """These rows."""
+        return cls(x, lengths(x))
+
+    def only(self, rows: slice | IntArray) -> Located:
+        """Some of them."""
+        return Located(self.x[rows], self.length[rows])
+
+    def apart(self, others: Located) -> FloatArray:
+        """Squared distances to others, (n, m)."""
+        out = self.x @ (-2 * others.x.T)
+        out += self.length[:, None]
+        out += others.length
+        return np.asarray(np.maximum(out, 0, out=out))

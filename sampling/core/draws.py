@@ -16,8 +16,8 @@ PROPOSED: Final = 512
 DEARER: Final = 8
 # Rows measured at once.
 MEASURED: Final = 8_192
-# Squared distances that add up to less than this are rounding.
-FLAT: Final = 1e-9
+# Squared distances that are less than this of a point's squared length are rounding.
+ROUNDING: Final = 2e-6
 
 
 class Points(Protocol):
@@ -58,7 +58,7 @@ class Draws:
         """Take rows until there are ``size``, or all others lie where taken ones do; give all taken."""
         while len(self.taken) < size:
             total = np.cumsum(self.bound)
-            if not total[-1] > FLAT:
+            if total[-1] <= 0:
                 break
             rows = np.searchsorted(total, rng.random(PROPOSED) * total[-1], side="right")
             before = len(self.taken)
@@ -82,7 +82,7 @@ class Draws:
                 break
             place += int(able[0])
             self.taken.append(int(rows[place]))
-            np.minimum(true, here.apart(here.only(slice(place, place + 1)))[:, 0], out=true)
+            np.minimum(true, _nearest(here, here.only(slice(place, place + 1))), out=true)
             true[rows == rows[place]] = 0
             room -= 1
         self.bound[rows] = true
@@ -92,7 +92,7 @@ class Draws:
         since = np.array(self.taken[self.measured :], np.int64)
         if not len(since):
             return np.full(len(here.length), np.inf, np.float32)
-        return np.asarray(here.apart(self.points(since)).min(axis=1), np.float32)
+        return _nearest(here, self.points(since))
 
     def _tighten(self, first: int) -> None:
         """Bring bounds down to what the lengths of newly taken rows say."""
@@ -110,3 +110,10 @@ class Draws:
             np.minimum(self.bound[part], self._gap(self.points(part)), out=self.bound[part])
         self.bound[self.taken] = 0
         self.measured = len(self.taken)
+
+
+def _nearest(here: Points, others: Points) -> FloatArray:
+    """Squared distances to the nearest of others (n,), 0 for what lies in the same place."""
+    gap = here.apart(others).min(axis=1)
+    gap[gap <= ROUNDING * here.length] = 0
+    return np.asarray(gap, np.float32)

@@ -50,7 +50,7 @@ class Scores:
     def best(self, count: int) -> IntArray:
         """The first ``count`` of ``order()``, without sorting all."""
         n = len(self.score)
-        if count * 4 > n:
+        if count * 4 >= n:
             return self.order()[:count]
         least = np.partition(self.score, n - count)[n - count]
         rows = np.flatnonzero(self.score >= least)

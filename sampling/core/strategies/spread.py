@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from ..arrays import BoolArray, FloatArray, IntArray, chunks
-from ..clusters import interleaved, quotas, turns
+from ..clusters import grouped, interleaved, quotas, turns
 from ..pool import Pool
 from .base import Picks, Scores
 
@@ -19,12 +19,11 @@ def clustered(scores: Scores, pool: Pool, size: int, rng: np.random.Generator) -
     """The best rows of each cluster by quota; a row like one taken or labelled gives way to another."""
     sizes = np.bincount(scores.cluster)
     places = quotas(sizes, size, rng)
-    order = scores.order()
-    by_cluster = order[np.argsort(scores.cluster[order], kind="stable")]
-    starts = np.cumsum(sizes) - sizes
+    members = grouped(scores.cluster)
     for reach in REACH:
         ahead = np.minimum((places + 1) * reach, sizes)
-        candidates = np.concatenate([by_cluster[a : a + b] for a, b in zip(starts, ahead, strict=True)])
+        best = [rows[scores.only(rows).best(count)] for rows, count in zip(members, ahead, strict=True)]
+        candidates = np.concatenate(best)
         candidates = candidates[interleaved(scores.cluster[candidates], scores.score[candidates])]
         is_fresh = fresh(pool.features[candidates], pool.labelled, pool.alike)
         if is_fresh.sum() >= size or len(candidates) == len(pool):
@@ -35,9 +34,8 @@ def clustered(scores: Scores, pool: Pool, size: int, rng: np.random.Generator) -
 
 def diverse(scores: Scores, pool: Pool, size: int, _rng: np.random.Generator) -> Picks:
     """The highest scores, but a row like one taken or labelled gives way to another."""
-    order = scores.order()
     for reach in REACH:
-        candidates = order[: (size + 1) * reach]
+        candidates = scores.best((size + 1) * reach)
         is_fresh = fresh(pool.features[candidates], pool.labelled, pool.alike)
         if is_fresh.sum() >= size or len(candidates) == len(pool):
             break

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from ..arrays import FloatArray, IntArray, chunks
-from ..clusters import interleaved, nearest
+from ..clusters import grouped, interleaved, nearest
 from ..distances import squared
 from ..pool import Pool
 from .base import Picks, Scores
@@ -17,7 +17,7 @@ NEIGHBOURS: Final = 20
 MOST: Final = 500
 FEWEST: Final = 5
 # Rows of a cluster that are looked at: bounds what is quadratic.
-LOOKED_AT: Final = 2_000
+LOOKED_AT: Final = 1_000
 
 
 def one_for_each_label(n: int, size: int, m: int) -> int:
@@ -39,11 +39,10 @@ def typical_rows(scores: Scores, pool: Pool, size: int, rng: np.random.Generator
     sizes = np.bincount(scores.cluster)
     order = _turn(sizes, _labelled(pool, len(sizes)))
     places = _places(sizes[order], size)
-    by_cluster = np.argsort(scores.cluster, kind="stable")
-    starts = np.cumsum(sizes) - sizes
+    groups = grouped(scores.cluster)
     rows, turn = [], []
     for cluster, count in zip(order[places > 0], places[places > 0], strict=True):
-        members = by_cluster[starts[cluster] : starts[cluster] + sizes[cluster]]
+        members = groups[cluster]
         if len(members) > max(LOOKED_AT, count):
             members = members[np.sort(rng.permutation(len(members))[: max(LOOKED_AT, count)])]
         rows.append(members[np.argsort(-typicality(pool.features[members]), kind="stable")[:count]])
