@@ -1,0 +1,382 @@
+"""Streams of a batch: what each entry is there for, and what becomes of settled items that are in doubt."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from django.utils.timezone import now
+
+from projects import queue
+from projects.models import Item, Policy, Project, QueueEntry
+from projects.reasons import sentence
+from sampling import features, rounds, snapshots
+from sampling.models import ModelVersion
+from tests.factories import answer, make_items, make_member
+from tests.loops import know, label, make_loop, right, turn, with_model
+
+pytestmark = pytest.mark.django_db
+NAMES = {0: "red", 1: "blue"}
+
+
+def wish(project: Project, **changes: Any) -> None:
+    """Put changes of the policy into force."""
+    Policy.objects.filter(project=project).update(**changes)
+
+
+def live(project: Project, **only: Any) -> list[QueueEntry]:
+    return list(QueueEntry.objects.filter(project=project, state="live", **only).order_by("rank"))
+
+
+def streams_of(project: Project) -> Counter[str]:
+    return Counter(entry.stream for entry in live(project) if entry.stream != "reserve")
+
+
+# --- beside the main one -----------------------------------------------------------------------------------
+
+
+def test_each_entry_names_its_stream_its_strategy_and_why():
+    project = make_loop(batch=20, items=100)
+    wish(
+        project,
+        holdout_mix=0,
+        streams=[
+            {"name": "rare", "strategy": "rare", "share": 0.15},
+            {"name": "random control", "strategy": "random", "share": 0.15},
+            {"name": "edges", "strategy": "k-center", "share": 0.1},
+        ],
+    )
+    know(project)
+    newest = turn(project)
+    assert streams_of(project) == {"strategy": 14, "rare": 3, "control": 3}
+    assert newest.metrics["streams"] == {"main": 12, "rare": 3, "random control": 3, "edges": 2}
+    by_stream = {entry.reason.get("stream", "main"): entry.reason for entry in live(project)}
+    told = {name: (reason["why"], reason["strategy"]) for name, reason in by_stream.items()}
+    assert told["rare"] == ("rare", "rare")
+    assert told["random control"] == ("control", "random")
+    assert told["edges"] == ("covers", "k-center")
+    assert "near a rare label" in sentence(by_stream["rare"], NAMES).lower()
+    assert sentence(by_stream["random control"], NAMES) == "Drawn at random, to compare the strategy with."
+    assert sentence(by_stream["edges"], NAMES).startswith(
+        "Covers a region that has few labels nearby, which looks like "
+    )
+
+
+def test_the_streams_are_mixed_so_that_everybody_meets_all_of_them():
+    project = make_loop(batch=20, items=100)
+    wish(project, holdout_mix=0, streams=[{"name": "control", "strategy": "random", "share": 0.5}])
+    know(project)
+    turn(project)
+    first = [entry.stream for entry in live(project)[:10]]
+    assert Counter(first) == {"strategy": 5, "control": 5}
+
+
+def test_a_stream_for_new_items_asks_about_those_alone():
+    project = with_model(items=80, batch=10)
+    wish(project, streams=[{"name": "new", "strategy": "first-batch", "share": 0.4}])
+    make_items(project, [f"blue lake {n}" for n in range(20)])
+    while features.advance(project, now()):
+        pass
+    label(project, 10, text__startswith="red")
+    turn(project)
+    fresh = live(project, stream="new")
+    assert len(fresh) == 4
+    assert all(entry.item.number > 80 for entry in fresh)
+    assert {entry.reason["why"] for entry in fresh} == {"new"}
+
+
+def test_without_new_items_the_main_stream_gets_their_share():
+    project = with_model(items=80, batch=10)
+    wish(project, holdout_mix=0, streams=[{"name": "new", "strategy": "first-batch", "share": 0.4}])
+    label(project, 10, text__startswith="red")
+    newest = turn(project)
+    assert newest.metrics["streams"] == {"new": 0, "main": 10}
+
+
+def test_quotas_of_a_metadata_value_are_kept():
+    project = make_loop(batch=10, items=80)
+    for item in project.items.all():
+        Item.objects.filter(pk=item.pk).update(metadata={"year": 2024 if item.number <= 10 else 2025})
+    wish(project, holdout_mix=0, quotas=[{"of": "field:year", "value": "2024", "at_least": 0.5}])
+    know(project, each=2)
+    turn(project)
+    picked = [entry for entry in live(project) if entry.stream != "reserve"]
+    assert sum(entry.item.metadata["year"] == 2024 for entry in picked) >= 5
+
+
+def test_items_near_what_the_admin_named_come_by_the_stream_rare():
+    project = make_loop(batch=10, items=60)
+    odd = make_items(project, [f"green frog {n} in the grass" for n in range(6)])
+    while features.advance(project, now()):
+        pass
+    know(project)
+    wish(
+        project,
+        holdout_mix=0,
+        streams=[{"name": "rare", "strategy": "rare", "share": 0.2}],
+        rare={"items": [odd[0].pk]},
+    )
+    turn(project)
+    assert all(entry.item.text.startswith("green frog") for entry in live(project, stream="rare"))
+
+
+# --- the check stream --------------------------------------------------------------------------------------
+
+
+def mistaken(source: str = "single", people: int = 2, **policy: Any) -> tuple[Project, Item]:
+    """A project of many settled items, one of them with the wrong label, and a round that may ask again."""
+    project = make_loop(items=100, batch=10)
+    wish(project, streams=[{"name": "check", "share": 0.2}], **policy)
+    know(project, each=30)
+    for _ in range(people):
+        make_member(project)
+    item = project.items.get(number=2)
+    assert item.state == "settled"
+    Item.objects.filter(pk=item.pk).update(
+        settled_labels=[project.labels.get(name="blue").pk], settled_source=source
+    )
+    item.refresh_from_db()
+    assert right(item).name == "red"
+    return project, item
+
+
+def test_a_settled_item_that_is_likely_mislabelled_is_asked_about_again():
+    project, item = mistaken()
+    newest = turn(project)
+    checks = live(project, stream="check")
+    assert item in [entry.item for entry in checks]
+    assert len(checks) <= 2
+    (entry,) = [entry for entry in checks if entry.item == item]
+    assert entry.reason == {"why": "mislabelled", "round": newest.number, "given": [1]}
+    assert sentence(entry.reason, NAMES) == "Asked again, because its label (blue) may be wrong."
+    assert newest.metrics["streams"]["check"] == len(checks)
+    assert newest.metrics["streams"]["main"] == 10 - len(checks)
+    item.refresh_from_db()
+    assert item.state == "settled"
+
+
+def test_only_a_policy_that_says_so_asks_about_settled_items():
+    project, _ = mistaken()
+    wish(project, streams=[])
+    turn(project)
+    assert live(project, stream="check") == []
+
+
+def test_a_vote_against_a_label_of_the_import_goes_to_a_lead_and_one_for_it_ends_the_matter():
+    project, item = mistaken(source="seed")
+    turn(project)
+    person = make_member(project)
+    said = answer(person, item, right(item))
+    assert "given" not in said.reason
+    item.refresh_from_db()
+    assert item.state == "disputed"
+    assert live(project, item=item) == []
+
+    project, item = mistaken(source="seed")
+    turn(project)
+    answer(make_member(project), item, project.labels.get(name="blue"))
+    item.refresh_from_db()
+    assert (item.state, item.settled_source) == ("settled", "seed")
+    assert live(project, item=item) == []
+
+
+def test_a_vote_against_a_label_that_people_gave_goes_to_a_lead():
+    project, item = mistaken()
+    Item.objects.filter(pk=item.pk).update(state="open", settled_labels=None, settled_source="")
+    item.refresh_from_db()
+    answer(make_member(project), item, project.labels.get(name="blue"))
+    item.refresh_from_db()
+    assert item.state == "settled"
+    turn(project)
+    (entry,) = live(project, item=item)
+    assert (entry.stream, entry.places, entry.free) == ("check", 2, 1)
+    answer(make_member(project), item, right(item))
+    item.refresh_from_db()
+    assert item.state == "disputed"
+
+
+def test_nobody_is_asked_about_the_same_label_twice():
+    project, item = mistaken()
+    turn(project)
+    assert live(project, stream="check", item=item)
+    QueueEntry.objects.filter(project=project, stream="check").update(state="done")
+    label(project, 10, text__startswith="red")
+    turn(project)
+    assert live(project, stream="check", item=item) == []
+
+
+def test_what_is_asked_again_stays_in_the_queue_until_somebody_answers():
+    project, _ = mistaken()
+    turn(project)
+    before = live(project, stream="check")
+    label(project, 10, text__startswith="red")
+    turn(project)
+    assert {entry.pk for entry in before} <= {entry.pk for entry in live(project, stream="check")}
+
+
+@pytest.mark.parametrize("source", ["adjudicated", "gold"])
+def test_what_a_lead_decided_is_not_asked_again(source: str):
+    project, item = mistaken(source=source)
+    turn(project)
+    assert live(project, stream="check", item=item) == []
+
+
+def test_an_item_that_everybody_voted_on_is_not_asked_again():
+    project, item = mistaken(people=0)
+    Item.objects.filter(pk=item.pk).update(state="open", settled_labels=None, settled_source="")
+    item.refresh_from_db()
+    answer(make_member(project), item, project.labels.get(name="blue"))
+    turn(project)
+    assert live(project, stream="check", item=item) == []
+
+
+def test_an_item_that_was_taken_up_meanwhile_is_left_alone():
+    project, item = mistaken()
+    again = queue.Pick(item.pk, "check", {"why": "mislabelled"})
+    Item.objects.filter(pk=item.pk).update(state="disputed")
+    assert queue.publish(project, [again], 3) == 0
+    Item.objects.filter(pk=item.pk).update(state="settled")
+    queue.ask_again(item)
+    queue.publish(project, [again], 4)
+    assert [entry.stream for entry in live(project, item=item)] == ["again"]
+
+
+# --- policies that cannot be followed ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"strategy": "crystal-ball"}, "crystal-ball"),
+        ({"learner": "oracle"}, "oracle"),
+        ({"mode": "upside-down"}, "upside-down"),
+        ({"streams": {"name": "rare"}}, "streams of the policy"),
+        ({"streams": [{"strategy": "rare"}]}, "needs name and share"),
+        ({"streams": [{"name": "x", "strategy": "rare", "share": "much"}]}, "shares must be numbers"),
+        ({"streams": [{"name": "x", "strategy": "none such", "share": 0.1}]}, "none such"),
+        ({"streams": [{"name": "check", "share": 7}]}, "share is 7"),
+        ({"quotas": [{"of": "moon", "value": "x"}]}, "moon"),
+        ({"rare": {"labels": "red"}}, "labels of rare"),
+        ({"hybrid": {"wisdom": 1}, "strategy": "hybrid"}, "wisdom"),
+        ({"gate_slices": [3]}, "gate_slices"),
+        ({"class_weights": "heavy"}, "heavy"),
+    ],
+)
+def test_a_policy_that_cannot_be_followed_fails_its_round_with_a_sentence_and_others_go_on(
+    changes: dict[str, Any], words: str
+):
+    project, other = make_loop(items=30), make_loop(items=30)
+    wish(project, **changes)
+    failed = turn(project)
+    assert failed.state == "failed"
+    assert words in failed.error
+    assert turn(other).state == "done"
+
+
+# --- weights and the gate ----------------------------------------------------------------------------------
+
+
+def test_labels_count_as_much_as_they_are_sure_and_new():
+    project = make_loop(items=60)
+    know(project, each=5)
+    settled = project.items.filter(state="settled")
+    for age, item in enumerate(settled.order_by("number")):
+        Item.objects.filter(pk=item.pk).update(
+            posterior=0.6 if age == 0 else None, settled_at=now().replace(year=2020 + age)
+        )
+    wish(project, recency=1)
+    known, _, _ = snapshots.load(turn(project).snapshot)
+    expected = [(0.6 if age == 0 else 1.0) * (1 + age / 9) for age in range(10)]
+    mean = sum(expected) / 10
+    assert known.weights is not None
+    assert known.weights.tolist() == pytest.approx([weight / mean for weight in expected], rel=1e-5)
+
+
+def test_labels_that_are_all_as_sure_need_no_weights():
+    project = make_loop(items=60)
+    know(project)
+    project.items.filter(state="settled").update(posterior=0.8)
+    assert snapshots.load(turn(project).snapshot)[0].weights is None
+
+
+def worsened(project: Project) -> None:
+    """Let everything that is labelled from now on be wrong, and much."""
+    red, blue = project.labels.get(name="red"), project.labels.get(name="blue")
+    for item in project.items.filter(holdout=False, state="settled"):
+        Item.objects.filter(pk=item.pk).update(settled_labels=[(blue if right(item) == red else red).pk])
+
+
+def judged(**policy: Any) -> Project:
+    """A project with a good model and a hold-out large enough to hold back a bad one."""
+    project = make_loop(items=200, batch=10)
+    project.items.filter(number__lte=60).update(holdout=True)
+    wish(project, **policy)
+    project.items.filter(number__range=(61, 120)).update(holdout=False)
+    for one in project.labels.all():
+        chosen = project.items.filter(text__startswith=one.name, number__lte=100)
+        chosen.update(state="settled", settled_labels=[one.pk], settled_source="seed", settled_at=now())
+    assert turn(project).state == "done"
+    worsened(project)
+    label(project, 10, number__gt=100, holdout=False)
+    return project
+
+
+def test_a_worse_model_is_held_back_and_the_one_before_goes_on():
+    project = judged()
+    newest = turn(project)
+    assert newest.number == 2
+    assert newest.metrics["held_back"]
+    rejected, champion = newest.model_version, project.model_versions.get(state="champion")
+    assert rejected.state == "rejected"
+    assert champion.round.number == 1
+    assert rejected.gate["passed"] is False
+    assert (rejected.gate["against"], rejected.gate["applied"]) == (1, True)
+    then, today = rounds.replay(newest)
+    assert then == today
+    # The champion scored the pool: it looks at red texts and says red.
+    entry = live(project, round_number=2, stream="strategy")[0]
+    assert NAMES[max(entry.reason["top"], key=lambda pair: pair[1])[0]] == right(entry.item).name
+
+
+def test_with_the_gate_off_the_newest_model_takes_over_and_the_verdict_is_kept():
+    project = judged(gate=False)
+    newest = turn(project)
+    assert newest.model_version.state == "champion"
+    assert (newest.model_version.gate["passed"], newest.model_version.gate["applied"]) == (False, False)
+
+
+def test_a_model_of_another_kind_takes_over_without_a_comparison():
+    project = judged()
+    ModelVersion.objects.filter(project=project).update(learner="svm")
+    newest = turn(project)
+    assert newest.model_version.state == "champion"
+    assert newest.model_version.gate == {}
+
+
+def test_a_label_that_was_added_lets_the_new_model_take_over():
+    project = judged()
+    project.labels.create(position=2, name="green")
+    newest = turn(project)
+    assert newest.model_version.state == "champion"
+
+
+def test_a_round_begins_anew_when_somebody_puts_another_model_in_use(monkeypatch: pytest.MonkeyPatch):
+    project = with_model(items=100)
+    label(project, 10)
+    turn(project)
+    first, second = project.model_versions.order_by("pk")
+    label(project, 10)
+    real = snapshots.compute
+
+    def compute(*arguments: Any) -> snapshots.Outcome:
+        monkeypatch.undo()
+        ModelVersion.objects.filter(pk=second.pk).update(state="retired")
+        ModelVersion.objects.filter(pk=first.pk).update(state="champion")
+        return real(*arguments)
+
+    monkeypatch.setattr(snapshots, "compute", compute)
+    newest = turn(project)
+    assert (newest.number, newest.state, newest.attempt) == (3, "done", 2)
+    assert newest.model_version.gate["against"] == 1
+    assert project.model_versions.get(state="champion") == newest.model_version
