@@ -14,7 +14,7 @@ from django.db.models.functions import Cast
 
 from projects import queries, queue
 from projects.models import Annotation, Item, Label, Policy, Project, QueueEntry
-from sampling import shards, snapshots, wishes
+from sampling import figures, shards, snapshots, wishes
 from sampling.core.arrays import BoolArray, FloatArray, IntArray
 from sampling.core.learners import recency_weights
 from sampling.core.settings import NEW, Settings
@@ -186,9 +186,9 @@ def _groups(source: Source, settings: Settings, pool: IntArray) -> BoolArray | N
     return np.stack([np.isin(pool, source.having(field, value)) for field, value in about], axis=1)
 
 
-def _alarming(_source: Source) -> IntArray:
+def _alarming(source: Source) -> IntArray:
     """Rows of a region that the figures raise an alarm about: unlike what the model knows."""
-    return np.empty(0, np.int64)
+    return _present(source.table.rows_of(np.array(figures.new_region(source.round), np.int64)))
 
 
 def _recent(source: Source) -> IntArray:

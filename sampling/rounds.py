@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from projects import queue
 from projects.models import Project
-from sampling import claims, features, generations, scoring, shards, snapshots
+from sampling import claims, features, figures, generations, scoring, shards, snapshots
 from sampling.core.arrays import IntArray, State
 from sampling.due import FEATURED, free, is_due, two_labels_known
 from sampling.models import ModelVersion, Round
@@ -147,9 +147,10 @@ def _work(
     champion = ModelVersion.objects.filter(project=project, state=ModelVersion.State.CHAMPION).first()
     known = known_to(Source(round_, policy, table, [shard.pk for shard in ready], champion))
     outcome = snapshots.compute(known, table, step, scorer)
+    measured = figures.after_round(round_, known, outcome, table)
     step("publish")
     files = _save(round_, known, table, outcome)
-    result = _Result(known, table.items, outcome, mark, files, champion, ready[-1].last)
+    result = _Result(known, table.items, outcome, mark, files, champion, ready[-1].last, measured)
     try:
         _publish(round_, mine(), result)
     except BaseException:
@@ -171,6 +172,7 @@ class _Result:
     files: dict[str, str]
     champion: ModelVersion | None  # in use when the round began
     newest: int  # number of the newest item that it knew
+    measured: dict[str, Any]  # see sampling.figures
 
 
 @transaction.atomic
@@ -233,9 +235,10 @@ def _keep_model(round_: Round, result: _Result) -> None:
 
 def _metrics(result: _Result) -> dict[str, Any]:
     known, outcome = result.known, result.outcome
-    batch, figures, learnt = outcome.batch, outcome.figures, outcome.learnt
+    batch, learnt = outcome.batch, outcome.learnt
     return {
-        "holdout": figures.as_dict() if figures else None,
+        **result.measured,
+        "holdout": learnt.figures.as_dict() if learnt else None,
         "training": {"items": len(known.training), "labels": known.targets.sum(axis=0).astype(int).tolist()},
         "committee": {
             "size": len(outcome.trained.committee) if outcome.trained else 0,

@@ -239,7 +239,11 @@ def slices(right: BoolArray, fields: Mapping[str, Sequence[Hashable]]) -> tuple[
 
 
 def resampled(n: int, rng: np.random.Generator, draws: int = DRAWS) -> FloatArray:
-    """How often each of n rows comes in each bootstrap sample (draws, n): any mean is then one product."""
+    """How often each of n rows comes in each bootstrap sample (draws, n): any mean is then one product.
+
+    Fewer draws of very many rows, whose intervals are narrow anyway.
+    """
+    draws = min(draws, max(100, 5_000_000 // max(n, 1)))
     return rng.multinomial(n, np.full(n, 1 / n), size=draws).astype(np.float32)
 
 

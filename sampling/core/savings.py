@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import curves
-from .arrays import BoolArray, FloatArray, IntArray
+from .arrays import BoolArray, IntArray
 from .evaluation import ENOUGH, resampled
 
 Floats = NDArray[np.float64]
@@ -27,8 +27,8 @@ BUDGET: Final = 8_000
 # A curve is read up to so many times the labels that it is made of.
 BEYOND: Final = 3.0
 DRAWS: Final = 600
-# (x, targets) of a subset in, what the model trained on it gets right on the hold-out (h,) out.
-Judge = Callable[[FloatArray, FloatArray], BoolArray]
+# Rows of the control in, what a model trained on them gets right on the hold-out (h,) out.
+Judge = Callable[[IntArray], BoolArray]
 
 
 @dataclass(frozen=True)
@@ -91,23 +91,22 @@ class Savings:
         }
 
 
-def control_of(x: FloatArray, targets: FloatArray, judge: Judge, rng: np.random.Generator) -> Control:
-    """Train on growing random subsets of control rows x (m, d) with targets (m, k), and judge each model.
+def control_of(items: int, judge: Judge, rng: np.random.Generator) -> Control:
+    """Train on growing random subsets of so many control items, and judge each model.
 
-    Costs training rows of at most some thousands in all. Raises ValueError with fewer than 50 rows.
+    Costs training rows of at most some thousands in all. Raises ValueError with fewer than 50 items.
     """
-    if len(x) != len(targets) or len(x) < LEAST:
-        raise ValueError(f"x has {len(x)} rows, targets {len(targets)}; {LEAST} of each are the least")
-    used = min(len(x), MOST)
+    if items < LEAST:
+        raise ValueError(f"items is {items}, but must be at least {LEAST}")
+    used = min(items, MOST)
     sizes = np.unique(np.geomspace(max(10, used / 16), used, SIZES).round().astype(np.int64))
     chains = int(np.clip((BUDGET - used) // int(sizes[:-1].sum()), 3, 8))
-    orders = [rng.permutation(len(x)) for _ in range(chains)]
+    kept = rng.permutation(items)[:used]
     # The chains differ, but all of the control is one set.
-    whole = judge(x[np.sort(orders[0][:used])], targets[np.sort(orders[0][:used])])
-    right = [
-        [*(judge(x[order[:size]], targets[order[:size]]) for size in sizes[:-1].tolist()), whole]
-        for order in orders
-    ]
+    whole = judge(np.sort(kept))
+    right = []
+    for order in [rng.permutation(kept) for _ in range(chains)]:
+        right.append([*(judge(np.sort(order[:size])) for size in sizes[:-1].tolist()), whole])
     return Control(sizes, np.array(right, np.bool_))
 
 

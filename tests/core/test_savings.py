@@ -32,11 +32,10 @@ def simulated(seed, gain, control=100, holdout=150, labels=100):
     def model(accuracy):
         return ndtr(difficulty + 0.6 * rng.normal(size=holdout)) < accuracy
 
-    def judge(x, _targets):
-        return model(law(len(x)) + help_of[x[:, 0].astype(int)].mean())
+    def judge(rows):
+        return model(law(len(rows)) + help_of[rows].mean())
 
-    x = np.arange(control, dtype=np.float32)[:, None]
-    made = control_of(x, np.zeros((control, 1), np.float32), judge, rng)
+    made = control_of(control, judge, rng)
     return saved(made, [Rival(labels, model(law(gain * labels)))], rng)
 
 
@@ -81,11 +80,11 @@ def test_two_sizes_make_no_curve():
 def test_subsets_of_a_chain_are_nested_and_end_with_the_whole_control():
     seen = []
 
-    def judge(x, _targets):
-        seen.append(frozenset(x[:, 0].tolist()))
+    def judge(rows):
+        seen.append(frozenset(rows.tolist()))
         return np.ones(30, bool)
 
-    made = control_of(np.arange(90.0)[:, None], np.zeros((90, 1)), judge, np.random.default_rng(0))
+    made = control_of(90, judge, np.random.default_rng(0))
     chains, sizes, items = made.right.shape
     assert (made.items, items, sizes) == (90, 30, len(made.sizes))
     assert chains >= 3
@@ -98,10 +97,8 @@ def test_subsets_of_a_chain_are_nested_and_end_with_the_whole_control():
 
 
 def test_a_small_control_is_refused_with_its_size():
-    with pytest.raises(ValueError, match="x has 49 rows, targets 49; 50 of each are the least"):
-        control_of(
-            np.zeros((49, 2)), np.zeros((49, 1)), lambda x, t: np.ones(9, bool), np.random.default_rng(0)
-        )
+    with pytest.raises(ValueError, match="items is 49, but must be at least 50"):
+        control_of(49, lambda rows: np.ones(9, bool), np.random.default_rng(0))
 
 
 def test_it_says_how_many_control_items_are_missing():

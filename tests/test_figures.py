@@ -1,0 +1,211 @@
+"""What rounds measure besides their batch: on the hold-out, against earlier models, and what comes in new."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from projects.models import Annotation, Item
+from sampling import figures, snapshots
+from sampling.core import savings
+from sampling.models import ModelVersion, Round
+from sampling.scoring import table_of
+from tests.factories import answer, make_items, make_member
+from tests.loops import label, make_loop, right, turn, with_model
+
+pytestmark = pytest.mark.django_db
+
+
+def measured_again(round_: Round) -> dict[str, object]:
+    known, _picked, _reserve = snapshots.load(round_.snapshot)
+    table = table_of(known)
+    return figures.after_round(round_, known, snapshots.compute(known, table), table)
+
+
+def settle_holdout(project, **metadata):
+    """Let the hold-out know its labels, as if people had answered; ``metadata`` by number of the item."""
+    for item in project.items.filter(holdout=True):
+        item.state, item.settled_labels, item.settled_source = "settled", [right(item).pk], "single"
+        item.metadata = {name: value(item.number) for name, value in metadata.items()}
+        item.save()
+
+
+def make_round(project, labels=10):
+    label(project, labels)
+    return turn(project)
+
+
+def test_a_round_before_any_model_only_marks_what_it_has_seen():
+    project = make_loop()
+    first = turn(project)
+    newest = project.items.latest("pk").pk
+    assert first.metrics["drift"] == {"boundary": newest}
+    assert not {"evaluation", "stopping", "savings"} & set(first.metrics)
+
+
+def test_a_small_hold_out_has_no_figures_but_says_how_many_are_missing():
+    project = with_model()
+    settle_holdout(project)
+    found = make_round(project).metrics["evaluation"]
+    assert (found["n"], found["missing"], found["accuracy"]) == (6, 14, None)
+
+
+def test_a_large_hold_out_is_measured_with_slices_of_its_metadata():
+    project = with_model(items=240)
+    settle_holdout(
+        project,
+        language=lambda n: "en" if n % 3 else "de",
+        number=lambda n: n,
+        constant=lambda n: "same",
+        nested=lambda n: {"a": n % 2},
+    )
+    found = make_round(project).metrics["evaluation"]
+    assert (found["n"], found["missing"]) == (24, 0)
+    assert found["accuracy"]["low"] < 1
+    assert {(one["field"], one["value"], one["n"]) for one in found["slices"]} == {
+        ("language", "en", 16),
+        ("language", "de", 8),
+    }
+    assert [one["accuracy"] is None for one in found["slices"]] == [False, True]
+
+
+def test_each_round_is_compared_with_the_models_before_it():
+    project = with_model(items=240)
+    settle_holdout(project)
+    first = project.rounds.latest("number")
+    assert first.metrics["stopping"]["kappa"] is None
+    second, third = make_round(project), make_round(project)
+    assert 0.5 < second.metrics["stopping"]["kappa"] <= 1
+    assert second.metrics["stopping"]["trends"] == {}
+    assert list(third.metrics["stopping"]["trends"]) == ["2"]
+    assert third.metrics["stopping"]["answers"] == 30
+
+
+def test_a_model_whose_file_is_gone_is_left_out():
+    project = with_model(items=240)
+    settle_holdout(project)
+    ModelVersion.objects.update(path="models/gone.npz")
+    found = make_round(project).metrics["stopping"]
+    assert (found["kappa"], found["trends"]) == (None, {})
+
+
+def test_the_same_round_measures_the_same_again():
+    project = with_model(items=240)
+    settle_holdout(project, language=lambda n: n % 2)
+    round_ = make_round(project)
+    again = measured_again(round_)
+    assert again == {name: round_.metrics[name] for name in again}
+    assert {"evaluation", "stopping", "drift"} <= set(again)
+
+
+# --- labels saved ------------------------------------------------------------------------------------------
+
+
+def with_control(monkeypatch, items=600, control=60):
+    """A project whose next round looks at a random control of so many items."""
+    monkeypatch.setattr(figures, "EVERY", 1)
+    project = with_model(items=items)
+    settle_holdout(project)
+    person = make_member(project)
+    drawn = project.items.filter(holdout=False, state="open", assignments=None).order_by("shuffle")
+    Item.objects.filter(pk__in=list(drawn.values_list("pk", flat=True)[:control])).update(agreement=True)
+    for item in project.items.filter(agreement=True):
+        answer(person, item, right(item))
+    return project
+
+
+def test_without_a_control_the_round_says_how_many_items_it_needs(monkeypatch):
+    project = with_control(monkeypatch, items=240, control=30)
+    found = turn(project).metrics["savings"]
+    assert (found["verdict"], found["control"], found["missing"]) == ("unknown", 30, 20)
+
+
+def test_the_control_is_random_and_learnt_from_and_never_of_the_hold_out(monkeypatch):
+    project = with_control(monkeypatch)
+    # Known at import: nobody's draw. In the hold-out: never.
+    seed = project.items.filter(agreement=True).first()
+    Item.objects.filter(pk=seed.pk).update(settled_source="seed")
+    project.items.filter(holdout=True).update(agreement=True)
+    found = turn(project).metrics["savings"]
+    assert found["control"] == 59
+    assert found["verdict"] in {"saved", "not_shown", "cost"}
+    assert found["curve"][-1][0] == savings.BEYOND * 59
+
+
+def test_answers_from_the_random_streams_belong_to_the_control(monkeypatch):
+    project = with_control(monkeypatch, control=50)
+    picked = Annotation.objects.filter(item__agreement=False, item__holdout=False)
+    some = list(picked.values_list("pk", flat=True)[:3])
+    Annotation.objects.exclude(pk__in=some).update(stream="strategy")
+    Annotation.objects.filter(pk__in=some).update(stream="control")
+    assert turn(project).metrics["savings"]["control"] == 53
+
+
+def test_the_control_is_looked_at_every_few_rounds():
+    project = with_model(items=120)
+    for _ in range(figures.EVERY):
+        make_round(project)
+    numbers = {r.number for r in project.rounds.all() if "savings" in r.metrics}
+    assert numbers == {3}
+
+
+# --- drift -------------------------------------------------------------------------------------------------
+
+STRANGE = "zebra lion {0} giraffe {1} elephant"
+
+
+def bring(project, count, text):
+    """Items that come later, with features."""
+    first = project.item_count
+    make_items(project, [text.format(n, n * 3) for n in range(first, first + count)])
+    return turn(project)
+
+
+def test_new_items_like_the_old_raise_no_alert_and_grow_old(monkeypatch):
+    project = with_model(items=400)
+    boundary = project.rounds.latest("number").metrics["drift"]["boundary"]
+    texts = ["red apple {0} and cherry {1}", "blue sky {0} over the sea {1}"]
+    for text in texts:
+        bring(project, 30, text)
+    found = make_round(project).metrics["drift"]
+    assert (found["alert"], found["new"], found["boundary"]) == (False, 60, boundary)
+    for text in texts:
+        bring(project, 70, text)
+    found = make_round(project).metrics["drift"]
+    assert (found["alert"], found["new"]) == (False, 200)
+    assert found["boundary"] == project.items.latest("pk").pk
+
+
+def test_new_items_unlike_the_old_raise_an_alert_and_are_named():
+    project = with_model(items=300)
+    bring(project, 60, STRANGE)
+    round_ = make_round(project)
+    found = round_.metrics["drift"]
+    assert (found["alert"], found["old"], found["new"]) == (True, 300, 60)
+    strange = Item.objects.in_bulk(found["strange"])
+    assert len(strange) == 60
+    assert all(item.text.startswith("zebra") for item in strange.values())
+    following = Round(project=project, number=round_.number + 1)
+    assert figures.new_region(following) == found["strange"]
+
+
+def test_the_alert_ends_when_the_model_has_met_the_new_items():
+    project = with_model(items=300)
+    bring(project, 60, STRANGE)
+    make_round(project)
+    zebras = list(project.items.filter(text__startswith="zebra").order_by("number"))[:20]
+    Item.objects.filter(pk__in=[item.pk for item in zebras]).update(
+        state="settled", settled_labels=[project.labels.first().pk], settled_source="single"
+    )
+    found = make_round(project).metrics["drift"]
+    assert (found["alert"], found["boundary"]) == (False, project.items.latest("pk").pk)
+    assert found["learnt"] >= 20
+    assert figures.new_region(Round(project=project, number=99)) == []
+
+
+def test_a_few_new_items_are_not_compared():
+    project = with_model(items=300)
+    bring(project, 39, STRANGE)
+    found = make_round(project).metrics["drift"]
+    assert (found["new"], "alert" in found) == (39, False)
+    assert np.isfinite(found["boundary"])
