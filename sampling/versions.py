@@ -136,7 +136,7 @@ def verdict(version: ModelVersion) -> str:
     gate = version.gate or {}
     lines = compared(gate)
     if not lines:
-        return _("There was no model to compare it with.")
+        return _("There was no model that it could be compared with.")
     against = {"number": gate.get("against")}
     worse = [line for line in lines if line.worse]
     if worse:

@@ -145,7 +145,7 @@ def test_a_version_held_back_says_because_of_what(client):
 @pytest.mark.parametrize(
     ("gate", "words"),
     [
-        ({}, "There was no model to compare it with."),
+        ({}, "There was no model that it could be compared with."),
         (gate_of(1, 1), "Took over from model 1: not shown to be worse."),
         (gate_of(0, 5, n=10), "Took over from model 1: the hold-out is too small to hold a model back."),
         (
