@@ -12,7 +12,7 @@ from .arrays import BoolArray, FloatArray, IntArray, State, chunks
 from .clusters import centres_of
 from .committee import disagreement
 from .constraints import LABEL, Bounds, belongs, within
-from .learners import LEARNERS, Model, class_weights, model_from_state
+from .learners import LEARNERS, Model, class_weights, model_from_state, probas
 from .pool import Pool
 from .settings import MAIN, NEW, Settings
 from .strategies import FIRST, Picks, Scores, Strategy
@@ -217,9 +217,9 @@ def score_shard(
     quotas = any(quota.of == LABEL for quota in turn.settings.quotas)
     proba = members = None
     if turn.trained is not None and (needs & {"model", "committee"} or quotas):
-        proba = turn.trained.champion.proba(x)
-        if "committee" in needs and turn.trained.committee:
-            members = np.stack([model.proba(x) for model in turn.trained.committee])
+        heard = turn.trained.committee if "committee" in needs else ()
+        every = probas((turn.trained.champion, *heard), x)
+        proba, members = every[0], every[1:] if heard else None
     scored = tuple(
         lane.strategy.scores(replace(pool, features=x, proba=proba, members=members), child)
         for lane, pool, child in zip(turn.lanes, pools, rng.spawn(len(turn.lanes)), strict=True)

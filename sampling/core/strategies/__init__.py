@@ -45,9 +45,7 @@ STRATEGIES: Final[dict[str, Strategy]] = {
             )
         ),
         # Diversity: they need no model.
-        Strategy(
-            "k-means", typicality, centre_rows, needs="nothing", clusters=one_each, keeps_centres=False
-        ),
+        Strategy("k-means", typicality, centre_rows, needs="nothing", clusters=one_each, keeps_centres=False),
         Strategy("k-center", remoteness, k_center, needs="nothing"),
         Strategy(
             "typiclust",
