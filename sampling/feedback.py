@@ -1,4 +1,4 @@
-"""Feedback from production: which items the model, or a label, seems to have got wrong, and who is asked again."""
+"""Feedback from production: items that the model, or their label, has wrong, to be looked at again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.utils.timezone import now
 
 from projects import audit
 from projects.models import Item, Project
-from sampling import packages, versions
+from sampling import versions
 from sampling.models import Feedback
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class Oracle:
         from sampling.core.evaluation import predicted
         from sampling.core.learners import model_from_state
 
-        self._model = self._model or model_from_state(packages.champion_state(self._version))
+        self._model = self._model or model_from_state(versions.state_of(self._version))
         numbers = [item.number for item in items]
         ready = [
             shard

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from projects import audit
 from projects.errors import Refused
 from projects.models import Label, Project
-from sampling import cards, shards
+from sampling import cards, versions
 from sampling.models import ModelVersion
 
 _PIECE = 1 << 16
@@ -45,7 +45,7 @@ def take(version: ModelVersion, actor: AbstractBaseUser | None) -> Iterator[byte
         "labels": json.dumps([label.name for label in labels], ensure_ascii=False),
     }
     try:
-        model = to_onnx(champion_state(version), facts)
+        model = to_onnx(versions.state_of(version), facts)
     except ValueError as error:
         raise Refused(_("This model cannot be written as ONNX: %(error)s.") % {"error": error}) from None
     texts = {"README.md": cards.card(version), "labels.json": labels_json(version.project, labels)}
@@ -53,13 +53,6 @@ def take(version: ModelVersion, actor: AbstractBaseUser | None) -> Iterator[byte
     with transaction.atomic():
         audit.record(version.project, actor, "model.downloaded", subject)
     return _zipped(version, model, texts)
-
-
-def champion_state(version: ModelVersion) -> dict[str, Any]:
-    """The arrays of the model itself, without its committee."""
-    found = shards.load(version.path)
-    prefix = "champion."
-    return {key.removeprefix(prefix): value for key, value in found.items() if key.startswith(prefix)}
 
 
 def labels_json(project: Project, labels: list[Label]) -> str:

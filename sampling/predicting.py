@@ -21,7 +21,7 @@ from projects.files.problems import Bad, Problem
 from projects.files.records import Reader, Row
 from projects.files.sources import open_file
 from projects.models import Project
-from sampling import packages, shards, versions
+from sampling import shards, versions
 from sampling.contents import decoded
 from sampling.core.arrays import FloatArray
 from sampling.core.evaluation import predicted
@@ -55,7 +55,7 @@ class Predictor:
             raise Refused(_missing(project, number))
         if found.round.feature_set is None:
             raise Refused(f"Nobody knows any more which features model {found.round.number} was trained on.")
-        model = model_from_state(packages.champion_state(found))
+        model = model_from_state(versions.state_of(found))
         rows = project.labels.filter(retired_at=None, position__lt=model.labels).order_by("position")
         if not rows:
             raise Refused(f"Model {found.round.number} knows none of the labels that are in use.")

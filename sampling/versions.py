@@ -131,6 +131,14 @@ def compared(gate: Mapping[str, Any]) -> list[Compared]:
     ]
 
 
+def state_of(version: ModelVersion) -> dict[str, Any]:
+    """The arrays of the model itself, without its committee."""
+    from sampling import shards  # Loads numpy: only for whoever asks.
+
+    prefix, found = "champion.", shards.load(version.path)
+    return {key.removeprefix(prefix): value for key, value in found.items() if key.startswith(prefix)}
+
+
 def verdict(version: ModelVersion) -> str:
     """What the gate said of a version, in words."""
     gate = version.gate or {}
