@@ -163,3 +163,42 @@ class Feedback(models.Model):
     class Meta:
         verbose_name_plural = "feedback"
         indexes = [models.Index(fields=["project"], condition=Q(handled_at=None), name="feedback_waiting")]
+
+
+class Comparison(models.Model):
+    """A what-if: strategies replayed on a project's own settled labels, one replay after the other."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued", "Waiting"
+        RUNNING = "running", "Running"
+        DONE = "done", "Done"
+        FAILED = "failed", "Failed"
+        STOPPED = "stopped", "Stopped"
+
+    LIVE = (State.QUEUED, State.RUNNING)
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="comparisons")
+    state = models.CharField(max_length=7, choices=State.choices, default=State.QUEUED)
+    strategies = models.JSONField(default=list)
+    seeds = models.PositiveSmallIntegerField(default=5)
+    # Settled items when it was asked for.
+    labelled = models.PositiveIntegerField(default=0)
+    # Each replay is claimed on its own; between two of them nobody has it.
+    attempt = models.PositiveIntegerField(default=0)
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    # .npz in the default storage: the labels as they were at the start. Blank before and after.
+    path = models.CharField(max_length=200, blank=True)
+    # What it is measured on, the finished replays, and the processor's seconds that they took.
+    facts = models.JSONField(default=dict)
+    replays = models.JSONField(default=list)
+    seconds = models.FloatField(default=0)
+    error = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project"], condition=Q(state__in=["queued", "running"]), name="comparison_live_once"
+            )
+        ]

@@ -10,7 +10,7 @@ from django.utils.timezone import now
 from projects import queue
 from projects import tasks as files
 from projects.models import Project
-from sampling import bell, features, queries, rounds, scoring
+from sampling import bell, features, queries, rounds, scoring, whatif
 from sampling.due import FEATURED
 
 
@@ -45,6 +45,13 @@ def score(round_id: int) -> None:
 
 
 @shared_task
+def compare(comparison_id: int) -> None:
+    """Make one replay of a comparison: others get their turn between two."""
+    if whatif.advance(comparison_id):
+        whatif.ring(comparison_id)
+
+
+@shared_task
 def tick() -> None:
     """Every few seconds: whatever waits and was not heard, rings again."""
     at = now()
@@ -54,4 +61,6 @@ def tick() -> None:
             return
     for round_id in scoring.waiting(at):
         bell.send("score", round_id)
+    for comparison_id in whatif.waiting(at):
+        whatif.ring(comparison_id)
     files.tick()

@@ -3,7 +3,7 @@
 from django.urls import path
 from django.urls.resolvers import URLPattern
 
-from sampling.views import models, opinion, progress
+from sampling.views import models, opinion, progress, whatif
 
 urlpatterns: list[URLPattern] = [
     path("projects/<int:project_id>/progress/", progress.page, name="progress"),
@@ -13,4 +13,7 @@ urlpatterns: list[URLPattern] = [
     path("projects/<int:project_id>/models/<int:number>/", models.version, name="model"),
     path("projects/<int:project_id>/models/<int:number>/use/", models.put_in_use, name="model-use"),
     path("projects/<int:project_id>/models/<int:number>/download/", models.download, name="model-download"),
+    path("projects/<int:project_id>/what-if/", whatif.page, name="what-if"),
+    path("projects/<int:project_id>/what-if/live/", whatif.now_doing, name="what-if-live"),
+    path("projects/<int:project_id>/what-if/stop/", whatif.stop, name="what-if-stop"),
 ]

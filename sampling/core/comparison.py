@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 
@@ -43,13 +43,22 @@ class Run:
         return area(np.array(self.labels, np.float32), np.array(self.accuracy, np.float32))
 
 
-def mean_curve(runs: Sequence[Run]) -> tuple[FloatArray, FloatArray]:
+class Curve(Protocol):
+    """Anything with accuracies at numbers of labels."""
+
+    @property
+    def labels(self) -> list[int]: ...
+    @property
+    def accuracy(self) -> list[float]: ...
+
+
+def mean_curve(runs: Sequence[Curve]) -> tuple[FloatArray, FloatArray]:
     """Labels and mean accuracy over the seeds, as far as every run goes."""
     labels, accuracy = stacked(runs)
     return labels, accuracy.mean(axis=0).astype(np.float32)
 
 
-def stacked(runs: Sequence[Run]) -> tuple[FloatArray, FloatArray]:
+def stacked(runs: Sequence[Curve]) -> tuple[FloatArray, FloatArray]:
     """Labels (s,) and the accuracy of each run (r, s), as far as every run goes."""
     shortest = min(len(run.labels) for run in runs)
     labels = np.array(runs[0].labels[:shortest], np.float32)
