@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from projects import policy_names, policy_words
 from projects.models import Event, Item, Membership, Project
 from projects.models.judgements import Resolution
 
@@ -83,6 +84,17 @@ NAMES: Final = {
     "agreement_share": gettext_lazy("Agreement share"),
     "agreement_overlap": gettext_lazy("Answers an agreement item"),
     "lease_minutes": gettext_lazy("Minutes an item is held"),
+    "mode": gettext_lazy("How a batch is made"),
+    "hybrid": gettext_lazy("Mix"),
+    "diversity": gettext_lazy("Alike from"),
+    "streams": gettext_lazy("Parts of a batch"),
+    "quotas": gettext_lazy("Quotas"),
+    "rare": gettext_lazy("Rare labels and examples"),
+    "class_weights": gettext_lazy("Labels count"),
+    "recency": gettext_lazy("Weight of new labels"),
+    "stop_rules": gettext_lazy("When to stop"),
+    "gate": gettext_lazy("Hold back a worse model"),
+    "gate_slices": gettext_lazy("Nor worse on"),
     "labels": gettext_lazy("Labels"),
     "outcome": gettext_lazy("Outcome"),
     "why": gettext_lazy("Cause"),
@@ -102,8 +114,12 @@ _CHOICES: Final[dict[str, dict[str, Any]]] = {
     "outcome": dict(Resolution.Outcome.choices),
     "why": dict(Resolution.Reason.choices),
     "state": {**dict(Item.State.choices), **dict(Project.State.choices)},
+    "strategy": policy_names.titles(),
+    "mode": policy_names.MODES,
+    "learner": policy_names.LEARNERS,
+    "class_weights": policy_names.CLASS_WEIGHTS,
 }
-_SHARES: Final = {"holdout_share", "holdout_mix", "agreement_share"}
+_SHARES: Final = {"holdout_share", "holdout_mix", "agreement_share", "diversity"}
 
 
 @dataclass(frozen=True)
@@ -135,8 +151,8 @@ def changes(event: Event) -> list[Change]:
     return [
         Change(
             str(NAMES.get(name, name.replace("_", " "))),
-            _words(name, before[name]) if name in before else "",
-            _words(name, after[name]) if name in after else "",
+            _words(name, before[name], event) if name in before else "",
+            _words(name, after[name], event) if name in after else "",
         )
         for name in [*before, *(name for name in after if name not in before)]
         # Guidelines have a page of their own; the version stands in the subject; ids are for replays.
@@ -144,9 +160,13 @@ def changes(event: Event) -> list[Change]:
     ]
 
 
-def _words(name: str, value: Any) -> str:
-    if value is None or value in ("", []):
+def _words(name: str, value: Any, event: Event) -> str:
+    if value == "" and name in _CHOICES and "" in _CHOICES[name]:
+        return str(_CHOICES[name][""])
+    if value is None or value in ("", [], {}):
         return _("nothing")
+    if event.action == "policy.changed" and isinstance(value, dict | list):
+        return policy_words.in_words(name, value, event.project)
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     if name in _SHARES and isinstance(value, int | float):

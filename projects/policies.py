@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from projects import audit
+from projects import audit, policy_checks
 from projects.errors import Refused
 from projects.models import Event, Policy, Project
 
@@ -81,6 +81,8 @@ def change(
 def _check(policy: Policy) -> None:
     if policy.agreement_overlap < policy.overlap:
         raise Refused(_("Items of the agreement sample need at least as many answers as the others."))
+    if wrong := list(policy_checks.problems(policy)):
+        raise Refused(" ".join(f"{name}: {sentence}" for name, sentence in wrong))
     try:
         policy.clean_fields(exclude=["project", "created_by"])
     except ValidationError as error:

@@ -2,51 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from projects import policy_names
 from projects.models import Policy
+from projects.policy_more import MoreForm
+from projects.policy_names import OTHER_STRATEGIES, STRATEGIES, Named
+from projects.policy_rows import PercentField
+
+__all__ = ["STRATEGIES", "PercentField", "PolicyForm"]
 
 if TYPE_CHECKING:
     OfPolicy = forms.ModelForm[Policy]
 else:
     OfPolicy = forms.ModelForm
-
-
-class PercentField(forms.FloatField):
-    """A share between 0 and 1, typed and shown as a percentage."""
-
-    def prepare_value(self, value: Any) -> Any:
-        return f"{round(value * 100, 2):g}" if isinstance(value, float) else value
-
-    def clean(self, value: Any) -> Any:
-        percent = super().clean(value)
-        return None if percent is None else round(percent / 100, 6)
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        return super().has_changed(self.prepare_value(initial), data)
-
-
-# Name, title, and what it means. The names are those of sampling's registry.
-STRATEGIES: Final = [
-    (
-        "default",
-        gettext_lazy("Diverse and uncertain"),
-        gettext_lazy("The most uncertain items of each region of the data. Recommended."),
-    ),
-    (
-        "margin",
-        gettext_lazy("Uncertain only"),
-        gettext_lazy("Where the two likeliest labels are closest. May ask for many items that are alike."),
-    ),
-    (
-        "random",
-        gettext_lazy("Random order"),
-        gettext_lazy("The model has no say. Good to compare with."),
-    ),
-]
 
 
 class PolicyForm(OfPolicy):
@@ -113,18 +86,48 @@ class PolicyForm(OfPolicy):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        choices = [(name, title) for name, title, _words in self.strategies()]
-        self.fields["strategy"].choices = choices  # type: ignore[attr-defined]
+        names = [row[0] for row in (*STRATEGIES, *self.other_strategies())]
+        self.fields["strategy"].choices = [(name, name) for name in names]  # type: ignore[attr-defined]
+        self.more = MoreForm(self.instance.project, self.instance, self.data if self.is_bound else None)
 
     def validate_constraints(self) -> None:
         """Leave it to policies.change: the form's instance is the version before."""
 
-    def strategies(self) -> list[tuple[str, Any, Any]]:
-        """Return the strategies to choose from; the one in force is among them, whatever it is."""
-        present = self.instance.strategy
-        known = [name for name, _title, _words in STRATEGIES]
-        return list(STRATEGIES) if present in known else [*STRATEGIES, (present, present, "")]
+    def strategies(self) -> list[Named]:
+        """Return the strategies that most projects choose among."""
+        return list(STRATEGIES)
+
+    def other_strategies(self) -> list[Named]:
+        """Return the others; the one in force is among them, whatever it is."""
+        present = self.initial.get("strategy", "default")
+        offered = {row[0] for row in (*STRATEGIES, *OTHER_STRATEGIES)}
+        return [*OTHER_STRATEGIES, *([(present, present, "")] if present not in offered else [])]
+
+    def is_other(self) -> bool:
+        """Say whether one of the others is chosen."""
+        return self["strategy"].value() not in {row[0] for row in STRATEGIES}
+
+    def more_is_wrong(self) -> bool:
+        """Say whether something is wrong in the part of the page that is folded away."""
+        folded = {"agreement_overlap", "holdout_mix", "holdout_max", "committee_size", "lease_minutes"}
+        return bool(folded & set(self.errors)) or not self.more.is_valid()
+
+    def is_valid(self) -> bool:
+        return all([super().is_valid(), self.more.is_valid()])
+
+    def clean(self) -> dict[str, Any]:
+        found = super().clean() or {}
+        self.more.is_valid()
+        weights = self.more.cleaned_data if self.more.is_bound else {}
+        asked = {found.get("strategy")} & policy_names.OF_COMMITTEE
+        if found.get("strategy") == "hybrid":
+            asked |= {name for name in policy_names.OF_COMMITTEE if weights.get(f"weight_{name}")}
+        if asked and found.get("committee_size", 2) < 2:
+            self.add_error(
+                "committee_size", _("The rule above asks a committee: give it two models at least.")
+            )
+        return found
 
     def changes(self) -> dict[str, Any]:
         """Return what the person set, without the reason."""
-        return {name: self.cleaned_data[name] for name in self._meta.fields or ()}
+        return {name: self.cleaned_data[name] for name in self._meta.fields or ()} | self.more.changes()

@@ -65,7 +65,8 @@ def loop(request: HttpRequest, project_id: int) -> HttpResponse:
             common.say(request, said % {"number": after} if after != before else said)
             return redirect("settings-loop", project_id)
     context = common.page(member, tab="loop", form=form, versions=policies.versions(project))
-    return render(request, "projects/settings/loop.html", context, status=_status(form.errors))
+    status = _status(form.errors) if form.more.is_valid() else common.INVALID
+    return render(request, "projects/settings/loop.html", context, status=status)
 
 
 @require_http_methods(["GET", "POST"])
