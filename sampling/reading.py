@@ -15,12 +15,14 @@ from django.db.models.functions import Cast
 from projects import queries, queue
 from projects.models import Annotation, Item, Label, Policy, Project, QueueEntry
 from sampling import figures, shards, snapshots, wishes
-from sampling.core.arrays import BoolArray, FloatArray, IntArray
+from sampling.core.arrays import BoolArray, FloatArray, IntArray, State, chunks
+from sampling.core.centres import kept, moved
+from sampling.core.clusters import nearest
 from sampling.core.learners import recency_weights
 from sampling.core.settings import NEW, Settings
 from sampling.due import teach
-from sampling.models import ModelVersion, Round
-from sampling.snapshots import Snapshot
+from sampling.models import FeatureShard, ModelVersion, Round
+from sampling.snapshots import Outcome, Snapshot
 
 # Items are new until so many rounds have known them.
 NEW_ROUNDS = 5
@@ -35,7 +37,7 @@ class Source:
     round: Round
     policy: Policy
     table: shards.Table
-    shard_ids: list[int]
+    shards: list[FeatureShard]  # that the table is made of
     champion: ModelVersion | None  # the model in use
 
     @property
@@ -53,6 +55,11 @@ class Source:
         ids = np.array(list(items.values_list("pk", flat=True)), np.int64)
         return _present(self.table.rows_of(ids))
 
+    def arrived(self, known: IntArray) -> IntArray:
+        """The rows that are not of these shards."""
+        sizes = [shard.rows for shard in self.shards]
+        return np.flatnonzero(np.repeat(~np.isin([shard.pk for shard in self.shards], known), sizes))
+
     def having(self, field: str, value: str) -> IntArray:
         """The rows of items whose metadata say so."""
         text = Cast(KeyTextTransform(field, "metadata"), TextField())
@@ -69,24 +76,26 @@ def known_to(source: Source) -> Snapshot:
     held = set(project.items.filter(holdout=True).values_list("pk", flat=True))
     training = _featured(source, [one for one in queries.training(project) if one.item_id not in held])
     holdout = _featured(source, list(queries.evaluation(project)))
-    kept = _kept(project)
+    asked = _asked(project)
     targets = _targets(source, training)
     rows = _rows(source, training)
-    pool = source.rows(queries.pool(project).exclude(pk__in=kept.values("item_id")))
+    pool = source.rows(queries.pool(project).exclude(pk__in=asked.values("item_id")))
     wanted, examples = wishes.rare(policy, project)
+    centres, fitted_on = _kept_centres(source)
     checks = round(wishes.check_share(policy) * policy.batch_size)
     return Snapshot(
         settings=settings,
         size=policy.batch_size,
         seed=(project.seed, source.round.number),
-        shards=np.array(source.shard_ids, np.int64),
+        shards=np.array([shard.pk for shard in source.shards], np.int64),
         pool=pool,
         training=rows,
         targets=targets,
         holdout=_rows(source, holdout),
         truth=_targets(source, holdout),
-        waiting=source.rows(project.items.filter(pk__in=kept.values("item_id"), holdout=False)),
-        centres=_centres(source.round),
+        waiting=source.rows(project.items.filter(pk__in=asked.values("item_id"), holdout=False)),
+        centres=centres,
+        fitted_on=fitted_on,
         model=teach(targets.sum(axis=0).tolist()),
         shard_rows=site.SCORE_SHARD_ROWS,
         weights=_weights(training, policy.recency),
@@ -168,7 +177,7 @@ def _slices(source: Source, holdout: IntArray) -> dict[str, BoolArray]:
 # --- the pool ----------------------------------------------------------------------------------------------
 
 
-def _kept(project: Project) -> QuerySet[QueueEntry]:
+def _asked(project: Project) -> QuerySet[QueueEntry]:
     """Live entries that stay in the queue when a round publishes: somebody holds them, answered, or asked."""
     live = QueueEntry.objects.filter(project=project, state=QueueEntry.State.LIVE)
     return live.filter(Q(free__lt=F("places")) | Q(stream__in=queue.LASTING))
@@ -188,7 +197,7 @@ def _groups(source: Source, settings: Settings, pool: IntArray) -> BoolArray | N
 
 def _alarming(source: Source) -> IntArray:
     """Rows of a region that the figures raise an alarm about: unlike what the model knows."""
-    return _present(source.table.rows_of(np.array(figures.new_region(source.round), np.int64)))
+    return source.rows(source.project.items.filter(pk__in=figures.new_region(source.round)))
 
 
 def _recent(source: Source) -> IntArray:
@@ -199,8 +208,45 @@ def _recent(source: Source) -> IntArray:
     return source.rows(source.project.items.filter(number__gt=newest)) if newest else np.empty(0, np.int64)
 
 
-def _centres(round_: Round) -> FloatArray | None:
-    """The clusters of the round before, as long as the features mean the same."""
-    before = round_.project.rounds.filter(state=Round.State.DONE, feature_set=round_.feature_set)
-    last = before.exclude(scores="").order_by("-number").first()
-    return shards.load(last.scores).get("centres") if last else None
+# --- clusters ----------------------------------------------------------------------------------------------
+
+
+def clusters(known: Snapshot, table: shards.Table, outcome: Outcome) -> State:
+    """What the next round must know to keep the clusters of this one; nothing where it has none to keep."""
+    batch = outcome.batch
+    if batch is None or batch.centres is None:
+        return {}
+    return {
+        "centres": batch.centres,
+        "sizes": np.bincount(batch.pool_clusters, minlength=len(batch.centres)),
+        "fitted_on": np.array(known.fitted_on if known.centres is not None else len(table.items)),
+        "shards": known.shards,
+    }
+
+
+def _kept_centres(source: Source) -> tuple[FloatArray | None, int]:
+    """The clusters of the round before with all that came since, and how many rows they were found on.
+
+    None as soon as they should be found anew: other features, another strategy, or a tenth of the items.
+    """
+    done = source.project.rounds.filter(state=Round.State.DONE, feature_set=source.round.feature_set)
+    last = done.exclude(scores="").order_by("-number").select_related("policy").first()
+    if last is None or _regions(last.policy) != _regions(source.policy):
+        return None, 0
+    state = shards.load(last.scores)
+    fitted_on = int(state["fitted_on"]) if "fitted_on" in state else 0
+    centres = kept(state.get("centres"), fitted_on, source.table.shape)
+    if centres is None:
+        return None, 0
+    sizes, arrived = state["sizes"], source.arrived(state["shards"])
+    for part in chunks(len(arrived)):
+        x = source.table[arrived[part]]
+        joined = np.bincount(nearest(x, centres)[0], minlength=len(centres))
+        centres, sizes = moved(centres, sizes, x), sizes + joined
+    return centres, fitted_on
+
+
+def _regions(policy: Policy | None) -> tuple[str, str]:
+    """What decides into how many clusters the pool is cut."""
+    policy = policy or Policy()
+    return policy.strategy, policy.mode

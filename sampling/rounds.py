@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,7 +23,7 @@ from sampling.core.arrays import IntArray, State
 from sampling.due import FEATURED, free, is_due, two_labels_known
 from sampling.models import ModelVersion, Round
 from sampling.picks import picks, streams
-from sampling.reading import Source, known_to
+from sampling.reading import Source, clusters, known_to
 from sampling.snapshots import Outcome, Scorer, Snapshot
 
 log = logging.getLogger(__name__)
@@ -145,12 +146,15 @@ def _work(
     ready = generations.ready_shards(feature_set)
     table = features.table(ready)
     champion = ModelVersion.objects.filter(project=project, state=ModelVersion.State.CHAMPION).first()
-    known = known_to(Source(round_, policy, table, [shard.pk for shard in ready], champion))
+    known = known_to(Source(round_, policy, table, ready, champion))
     outcome = snapshots.compute(known, table, step, scorer)
-    measured = figures.after_round(round_, known, outcome, table)
+    step("measure")
+    measured = {**_measured(round_, known, outcome, table), "newest": ready[-1].last}
     step("publish")
     files = _save(round_, known, table, outcome)
-    result = _Result(known, table.items, outcome, mark, files, champion, ready[-1].last, measured)
+    result = _Result(
+        known, table.items, outcome, mark, files, champion, measured | {"newest": ready[-1].last}
+    )
     try:
         _publish(round_, mine(), result)
     except BaseException:
@@ -171,7 +175,6 @@ class _Result:
     mark: int
     files: dict[str, str]
     champion: ModelVersion | None  # in use when the round began
-    newest: int  # number of the newest item that it knew
     measured: dict[str, Any]  # see sampling.figures
 
 
@@ -201,6 +204,18 @@ def _publish(round_: Round, mine: QuerySet[Round], result: _Result) -> None:
     if outcome.trained is not None:
         news["has_model"] = True
     Project.objects.filter(pk=round_.project_id).update(**news)
+
+
+def _measured(round_: Round, known: Snapshot, outcome: Outcome, table: shards.Table) -> dict[str, Any]:
+    """Figures that people look at; what cannot be measured does not hold up the batch."""
+    began = time.monotonic()
+    try:
+        found = figures.after_round(round_, known, outcome, table)
+    except ValueError:
+        log.exception("Round %s of project %s could not be measured.", round_.number, round_.project_id)
+        found = {}
+    outcome.seconds["measure"] = round(time.monotonic() - began, 3)
+    return found
 
 
 def _keep_model(round_: Round, result: _Result) -> None:
@@ -237,7 +252,6 @@ def _metrics(result: _Result) -> dict[str, Any]:
     known, outcome = result.known, result.outcome
     batch, learnt = outcome.batch, outcome.learnt
     return {
-        **result.measured,
         "holdout": learnt.figures.as_dict() if learnt else None,
         "training": {"items": len(known.training), "labels": known.targets.sum(axis=0).astype(int).tolist()},
         "committee": {
@@ -245,11 +259,11 @@ def _metrics(result: _Result) -> dict[str, Any]:
             "disagreement": round(float(batch.disagreement.mean()), 4) if outcome.trained and batch else None,
         },
         "pool": len(known.pool),
-        "newest": result.newest,
         "strategy": batch.strategy if batch else None,
         "streams": streams(known, outcome),
         "held_back": bool(learnt and learnt.held_back),
         "seconds": outcome.seconds,
+        **result.measured,
     }
 
 
@@ -282,8 +296,7 @@ def _save(round_: Round, known: Snapshot, table: shards.Table, outcome: Outcome)
     files = {"snapshot": snapshots.save(f"rounds/{name}", known, table.items, outcome)}
     if outcome.batch is not None:
         scores: State = {"items": table.items[known.pool], "score": outcome.batch.pool_scores}
-        if outcome.batch.centres is not None:
-            scores["centres"] = outcome.batch.centres
+        scores |= clusters(known, table, outcome)
         files["scores"] = shards.save(f"scores/{name}", scores)
     if outcome.trained is not None:
         files["model"] = shards.save(f"models/{name}", outcome.trained.state())

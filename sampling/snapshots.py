@@ -41,6 +41,7 @@ class Snapshot:
     truth: FloatArray  # (h, k)
     waiting: IntArray = field(default_factory=_EMPTY.copy)  # rows that somebody is asked about already
     centres: FloatArray | None = None  # clusters of the round before
+    fitted_on: int = 0  # rows of the table when they were found
     model: bool = True  # False: too few labels are known to learn from
     shard_rows: int = CHUNK  # rows of the pool that are scored at a time
     weights: FloatArray | None = None  # (m,): how much each label counts; None: all the same
@@ -225,7 +226,7 @@ def suspected(path: str) -> IntArray:
 # What is kept of a snapshot as it is, and what only where it is not empty.
 _ARRAYS: Final = ("shards", "training", "holdout", "waiting")
 _OPTIONAL: Final = ("centres", "weights", "examples", "wanted", "groups", "new", "checkable", "reported")
-_FACTS: Final = ("size", "model", "shard_rows", "checks", "champion", "gate")
+_FACTS: Final = ("size", "model", "shard_rows", "checks", "champion", "gate", "fitted_on")
 
 
 def packed(known: Snapshot) -> State:

@@ -13,7 +13,7 @@ from django.utils.timezone import now
 
 from projects import queue
 from projects.models import Annotation, Item, Project, QueueEntry
-from sampling import claims, queries, rounds, scoring, shards, snapshots
+from sampling import claims, features, queries, rounds, scoring, shards, snapshots
 from sampling.core.loop import Trained
 from sampling.models import ModelVersion, Round
 from tests.factories import hand, make_items, make_member
@@ -204,6 +204,44 @@ def test_the_clusters_of_the_round_before_are_kept():
     known, _, _ = snapshots.load(turn(project).snapshot)
     assert known.centres is not None
     assert known.centres.tolist() == before.tolist()
+
+
+def grown(project: Project, items: int) -> Round:
+    """The next round, after so many items came in and got their features."""
+    make_items(project, [f"blue lake {n}" for n in range(items)])
+    while features.advance(project, now()):
+        pass
+    label(project, 10, text__startswith="red")
+    return turn(project)
+
+
+@pytest.mark.django_db
+def test_clusters_move_with_the_items_that_arrive():
+    project = with_model(items=100)
+    before = shards.load(project.rounds.get(number=1).scores)["centres"]
+    newest = grown(project, items=5)
+    known, _, _ = snapshots.load(newest.snapshot)
+    assert known.centres is not None
+    assert known.centres.shape == before.shape
+    assert known.centres.tolist() != before.tolist()
+    # They count as found on what they were found on.
+    assert shards.load(newest.scores)["fitted_on"] == 100
+
+
+@pytest.mark.django_db
+def test_clusters_are_found_anew_when_a_tenth_of_the_items_is_new():
+    project = with_model(items=100)
+    newest = grown(project, items=10)
+    assert snapshots.load(newest.snapshot)[0].centres is None
+    assert shards.load(newest.scores)["fitted_on"] == 110
+
+
+@pytest.mark.django_db
+def test_clusters_are_found_anew_for_another_strategy():
+    project = with_model()
+    project.policies.create(version=2, strategy="cluster-uncertain", batch_size=10)
+    label(project, 10)
+    assert snapshots.load(turn(project).snapshot)[0].centres is None
 
 
 @pytest.mark.django_db

@@ -200,7 +200,7 @@ def _known(project: Project, round_: Round) -> tuple[snapshots.Snapshot, shards.
     assert round_.feature_set is not None
     found = generations.ready_shards(round_.feature_set)
     table = features.table(found)
-    return known_to(Source(round_, project.policy, table, [shard.pk for shard in found], None)), table
+    return known_to(Source(round_, project.policy, table, found, None)), table
 
 
 def _job(known: snapshots.Snapshot, table: shards.Table) -> Job:
