@@ -14,7 +14,7 @@ from django.db.models import Exists, OuterRef, Q
 from projects import queries
 from projects.models import Annotation, Item, QueueEntry
 from sampling import shards
-from sampling.core import drift, savings, stopping
+from sampling.core import drift, rules, savings, stopping
 from sampling.core.arrays import BoolArray, FloatArray, IntArray
 from sampling.core.clusters import nearest
 from sampling.core.evaluation import ENOUGH_PART, predicted, report
@@ -26,6 +26,7 @@ from sampling.snapshots import Outcome, Snapshot
 # Sets the random numbers of figures apart from all others of a round.
 FIGURES: Final = 2
 # Earlier models that are looked at: the newest ones, and some older ones for the curve.
+WINDOW: Final = rules.WINDOWS[1]
 OLDER: Final = 6
 # Items of the hold-out that models are compared on, and of the pool whose predictions are followed.
 COMPARED: Final = 2_000
@@ -116,10 +117,10 @@ def _earlier(round_: Round, known: Snapshot) -> list[_Earlier]:
         project_id=round_.project_id, round__number__lt=round_.number, round__feature_set=round_.feature_set
     )
     rows = list(versions.order_by("-round__number").values_list("round__number", "training_items", "path"))
-    far = rows[stopping.WINDOW :]
+    far = rows[WINDOW:]
     steps = np.unique(np.geomspace(1, len(far), OLDER).round().astype(int)) - 1 if far else []
     found = []
-    for number, labels, path in [*rows[: stopping.WINDOW], *(far[step] for step in steps)]:
+    for number, labels, path in [*rows[:WINDOW], *(far[step] for step in steps)]:
         model = _champion(path)
         if model is not None and model.labels <= known.targets.shape[1]:
             found.append(_Earlier(number, labels, model))
@@ -174,7 +175,7 @@ def _stopping(scene: _Scene, rng: np.random.Generator) -> dict[str, Any]:
     right = np.array([scene.right(model, scene.compared) for model in models])
     ahead = max(known.size, len(known.training) // 2)
     gain = stopping.remaining(labels, right, ahead, rng)
-    changes = stopping.trends(labels[-stopping.WINDOW - 1 :], right[-stopping.WINDOW - 1 :])
+    changes = stopping.trends(labels[-WINDOW - 1 :], right[-WINDOW - 1 :])
     return {
         "answers": queries.answered(scene.round.project_id),
         "trends": {str(window): change.as_list() for window, change in changes.items()},

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
-from typing import Final
+from typing import Any, Final
 
-from django.db.models import CharField, Count, Max, Min
+from django.db.models import CharField, Count, F, Max, Min
 from django.db.models.functions import Cast, Substr
 from django.utils.translation import gettext as _
 
 from projects import reasons
 from projects.models import Annotation, Dispute, Event, Item, Label, Membership, Project, QueueEntry
 from projects.remembered import remembered
-from sampling import charts
+from sampling import advice, charts
+from sampling.core import rules
 from sampling.models import Round
 
 # A curve through fewer hold-out items would be noise.
@@ -70,22 +71,49 @@ class Accuracy:
     low: float | None
     high: float | None
     items: int
-    macro_f1: float | None
+
+
+@dataclass(frozen=True)
+class LabelLine:
+    """A label on the hold-out; precision and recall are {value, low, high, n}, or None with too few items."""
+
+    label: Label
+    support: int
+    precision: Mapping[str, float] | None
+    recall: Mapping[str, float] | None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the newest round says of its model: see ``sampling.core.evaluation.Report``."""
+
+    macro_f1: Mapping[str, float] | None
+    calibration: Mapping[str, float] | None
+    bins: int
+    labels: Sequence[LabelLine]
+    rare: int  # labels with too few items for a figure
+    slices: Sequence[tuple[str, Sequence[Mapping[str, Any]]]]
 
 
 def rounds_done(project: Project) -> list[Round]:
-    """The published rounds, oldest first."""
+    """The published rounds, oldest first, each with its few figures; the rest of its metrics stays away."""
     done = project.rounds.filter(state=Round.State.DONE).order_by("-number")
-    return list(
-        done.only("project", "number", "labelled", "picked", "metrics", "finished_at", "started_at")[:ROUNDS]
-    )[::-1]
+    figures = {name: F(f"metrics__holdout__{name}") for name in ("n", "accuracy", "low", "high")}
+    seen = done.only("project", "number", "labelled", "picked", "finished_at", "started_at")
+    return list(seen.annotate(**figures, stopping=F("metrics__stopping"))[:ROUNDS])[::-1]
+
+
+def newest(project: Project, *names: str) -> dict[str, Any]:
+    """These parts of what the newest published round measured; None where it has none."""
+    done = project.rounds.filter(state=Round.State.DONE).order_by("-number")
+    row = done.values_list(*(f"metrics__{name}" for name in names)).first()
+    return dict(zip(names, row or [None] * len(names), strict=True))
 
 
 def accuracy(done: Sequence[Round]) -> Accuracy:
     """Hold-out accuracy after each round, where the hold-out is large enough to mean something."""
-    figures = [(one.labelled, holdout) for one in done if (holdout := (one.metrics or {}).get("holdout"))]
-    enough = [(x, f) for x, f in figures if f["n"] >= ENOUGH and f["accuracy"] is not None]
-    points = [charts.Point(x, f["accuracy"], f["low"], f["high"]) for x, f in enough]
+    enough = [one for one in done if (one.n or 0) >= ENOUGH and one.accuracy is not None]
+    points = [charts.Point(one.labelled, one.accuracy, one.low, one.high) for one in enough]
     chart = charts.line(
         [charts.Series(_("accuracy"), points)] if points else [],
         title=_("Accuracy on the hold-out after each round"),
@@ -94,11 +122,64 @@ def accuracy(done: Sequence[Round]) -> Accuracy:
         y_format=charts.percent,
         y_range=(0, 1),
     )
-    last = figures[-1][1] if figures else {"n": 0}
-    shown = last if last["n"] >= ENOUGH else {}
-    return Accuracy(
-        chart, shown.get("accuracy"), shown.get("low"), shown.get("high"), last["n"], shown.get("macro_f1")
+    last = next((one for one in reversed(done) if one.n is not None), None)
+    shown = last if last is not None and last in enough else None
+    items = last.n if last is not None else 0
+    if shown is None:
+        return Accuracy(chart, None, None, None, items)
+    return Accuracy(chart, shown.accuracy, shown.low, shown.high, items)
+
+
+def measured(found: Mapping[str, Any] | None, labels: Sequence[Label]) -> Measured | None:
+    """The newest report on the hold-out, by label and slice; None while the hold-out is too small."""
+    if not found or found["missing"]:
+        return None
+    rows = dict(enumerate(found["labels"]))
+    lines = [
+        LabelLine(label, row["support"], row["precision"], row["recall"])
+        for label in labels
+        if (row := rows.get(label.position)) and (row["support"] or label.retired_at is None)
+    ]
+    slices: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for row in found["slices"]:
+        slices[row["field"]].append(row)
+    return Measured(
+        found["macro_f1"],
+        found["calibration"],
+        found["bins"],
+        lines,
+        sum(line.recall is None for line in lines),
+        list(slices.items()),
     )
+
+
+def advised(done: Sequence[Round], stop_rules: Mapping[str, Any]) -> advice.Advice:
+    """Whether to stop, by what the rounds measured."""
+    ahead = (done[-1].stopping or {}).get("ahead_labels", 0) if done else 0
+    return advice.advise([_past(one) for one in done], stop_rules, ahead)
+
+
+def _past(one: Round) -> rules.Past:
+    """A round as rules see it; a small hold-out counts as none."""
+    said, items = one.stopping or {}, one.n or 0
+    known = items >= ENOUGH
+    return rules.Past(
+        number=one.number,
+        labels=one.labelled + items,
+        answers=said.get("answers", 0),
+        accuracy=one.accuracy if known else None,
+        low=one.low if known else None,
+        trends={int(window): tuple(change) for window, change in said.get("trends", {}).items()},
+        kappa=said.get("kappa"),
+        ahead=tuple(said["ahead"]) if said.get("ahead") else None,
+    )
+
+
+def saved(project: Project) -> advice.Saved | None:
+    """What the newest round that looked at the random control found."""
+    done = project.rounds.filter(state=Round.State.DONE, metrics__has_key="savings").order_by("-number")
+    found = done.values_list("metrics__savings", "number").first()
+    return advice.saved(*found) if found else None
 
 
 def settled(project: Project) -> Settled:

@@ -8,7 +8,6 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtrc, ndtr
-from scipy.stats import rankdata
 
 from .arrays import FloatArray, IntArray
 from .pool import Rows
@@ -150,9 +149,10 @@ def _leading(x: Floats) -> Floats:
 def _rank_sum(old: FloatArray, new: FloatArray) -> tuple[float, float]:
     """The area under the curve, and its one-sided chance by the normal law with ties."""
     n, m = len(new), len(old)
-    ranks = rankdata(np.concatenate([new, old]))
+    _, place, ties = np.unique(np.concatenate([new, old]), return_inverse=True, return_counts=True)
+    # Ties share the mean of their ranks.
+    ranks = (np.cumsum(ties) - (ties - 1) / 2)[place]
     area = float((ranks[:n].sum() - n * (n + 1) / 2) / (n * m))
-    _, ties = np.unique(ranks, return_counts=True)
     total = n + m
     tied = float((ties.astype(np.float64) ** 3 - ties).sum()) / (total * (total - 1))
     error = np.sqrt(n * m / 12 * (total + 1 - tied)) / (n * m)

@@ -12,8 +12,9 @@ LITTLE: Final = 0.01
 # Predictions stay the same: this kappa on average between the last models (Bloodgood & Vijay-Shanker 2009).
 STABLE: Final = 0.99
 STABLE_ROUNDS: Final = 3
-# The plateau that is looked for where no rule says how many rounds.
+# The plateau that is looked for where no rule says how many rounds, and the shortest and longest there is.
 USUAL: Final = 5
+WINDOWS: Final = (2, 10)
 
 Answer = Literal["yes", "no", "open"]
 Change = tuple[float, float, float]  # value, ends of its interval
@@ -78,7 +79,7 @@ def rulings(rules: Mapping[str, Any], past: Sequence[Past]) -> list[Ruling]:
 
 
 def _flatness(one: Past, rounds: int) -> float | None:
-    change = one.trends.get(rounds)
+    change = one.trends.get(min(max(rounds, WINDOWS[0]), WINDOWS[1]))
     return None if change is None else float(plateau(change) == "yes")
 
 

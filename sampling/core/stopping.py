@@ -11,9 +11,8 @@ import numpy as np
 from . import curves
 from .arrays import BoolArray
 from .evaluation import ENOUGH, resampled
+from .rules import WINDOWS
 
-# Rounds that a plateau is looked for in, at most.
-WINDOW: Final = 10
 # The curve of the loop itself needs so many rounds, the last with so many times the labels of the first.
 CURVE_ROUNDS: Final = 4
 CURVE_SPAN: Final = 2.0
@@ -57,8 +56,9 @@ def trend(labels: Sequence[int], right: BoolArray) -> Change | None:
 
 
 def trends(labels: Sequence[int], right: BoolArray) -> dict[int, Change]:
-    """The trend over the last 2, 3, … rounds before the newest, as far as there are so many."""
-    found = {w: trend(labels[-w - 1 :], right[-w - 1 :]) for w in range(2, min(WINDOW, len(labels) - 1) + 1)}
+    """The trend since 2, 3, … and at most 10 rounds ago, as far as there are so many before the newest."""
+    windows = range(WINDOWS[0], min(WINDOWS[1], len(labels) - 1) + 1)
+    found = {window: trend(labels[-window - 1 :], right[-window - 1 :]) for window in windows}
     return {window: change for window, change in found.items() if change is not None}
 
 

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET
 
 from projects import access, agreement
 from projects.models import Membership, Project
-from sampling import live, progress
+from sampling import advice, live, progress
 
 
 @never_cache
@@ -64,6 +64,7 @@ def _live(member: Membership, seen: live.Live) -> dict[str, Any]:
 def _figures(project: Project) -> dict[str, Any]:
     labels = list(project.labels.order_by("order", "position"))
     done = progress.rounds_done(project)
+    latest = progress.newest(project, "evaluation", "drift")
     counted = progress.settled(project)
     agreed = agreement.report(project)
     return {
@@ -76,6 +77,10 @@ def _figures(project: Project) -> dict[str, Any]:
         "agreed_size": agreement.size(agreed.whole),
         "few": agreement.FEW,
         "people": progress.people(project),
+        "measured": progress.measured(latest["evaluation"], labels),
+        "advice": progress.advised(done, project.policy.stop_rules),
+        "saved": progress.saved(project),
+        "drifted": advice.drifted(latest["drift"]),
         "picked": progress.picked(project, labels, done[-1].number if done else None),
         "rounds": done[::-1],
         "oldest": progress.oldest_dispute(project),

@@ -176,6 +176,12 @@ def test_labels_are_counted_and_a_plateau_must_be_tested():
     assert (never.met, never.first) == (False, None)
 
 
+def test_a_plateau_longer_than_any_that_is_measured_is_the_longest():
+    past = [Past(number=1, labels=10, trends={10: FLAT})]
+    assert rules.rulings({"plateau_rounds": 30}, past)[0].met
+    assert rules.rulings({"plateau_rounds": 1}, [Past(1, 10, trends={2: FLAT})])[0].met
+
+
 def test_without_rules_or_rounds_nothing_is_said():
     assert rules.rulings({}, history()) == []
     (found,) = rules.rulings({"max_labels": 100}, [])
