@@ -14,7 +14,7 @@ from django.db.models.functions import Cast
 
 from projects import queries, queue
 from projects.models import Annotation, Item, Label, Policy, Project, QueueEntry
-from sampling import figures, shards, snapshots, wishes
+from sampling import feedback, figures, shards, snapshots, wishes
 from sampling.core.arrays import BoolArray, FloatArray, IntArray, State, chunks
 from sampling.core.centres import kept, moved
 from sampling.core.clusters import nearest
@@ -79,10 +79,12 @@ def known_to(source: Source) -> Snapshot:
     asked = _asked(project)
     targets = _targets(source, training)
     rows = _rows(source, training)
-    pool = source.rows(queries.pool(project).exclude(pk__in=asked.values("item_id")))
+    checks = round(wishes.check_share(policy) * policy.batch_size)
+    reported = _reported(project)[:checks]
+    free = queries.pool(project).exclude(pk__in=asked.values("item_id"))
+    pool = source.rows(free.exclude(pk__in=reported))
     wanted, examples = wishes.rare(policy, project)
     centres, fitted_on = _kept_centres(source)
-    checks = round(wishes.check_share(policy) * policy.batch_size)
     return Snapshot(
         settings=settings,
         size=policy.batch_size,
@@ -93,7 +95,7 @@ def known_to(source: Source) -> Snapshot:
         targets=targets,
         holdout=_rows(source, holdout),
         truth=_targets(source, holdout),
-        waiting=source.rows(project.items.filter(pk__in=asked.values("item_id"), holdout=False)),
+        waiting=_waiting(source, asked, reported),
         centres=centres,
         fitted_on=fitted_on,
         model=teach(targets.sum(axis=0).tolist()),
@@ -105,6 +107,7 @@ def known_to(source: Source) -> Snapshot:
         new=new,
         checks=checks,
         checkable=_checkable(project, training) if checks else np.empty(0, np.int64),
+        reported=np.array(reported, np.int64),
         champion=_comparable(source),
         gate=policy.gate,
         slices=_slices(source, _rows(source, holdout)),
@@ -146,14 +149,28 @@ def _checkable(project: Project, training: list[queries.Known]) -> IntArray:
     firm = {Item.Source.ADJUDICATED, Item.Source.GOLD}
     checked = QueueEntry.objects.filter(project=project, stream=QueueEntry.Stream.CHECK)
     seen = set(checked.filter(reason__why="mislabelled").values_list("item_id", flat=True))
-    live = QueueEntry.objects.filter(project=project, state=QueueEntry.State.LIVE)
-    seen |= set(live.filter(item__state=Item.State.SETTLED).values_list("item_id", flat=True))
-    votes = queries.current(Annotation.objects.filter(project=project, kind__in=Annotation.COUNTED))
-    # Nobody is left to ask.
-    by_item = votes.order_by().values("item").annotate(number=Count("pk"))
-    seen |= set(by_item.filter(number__gte=queue.crew(project.pk)).values_list("item", flat=True))
+    seen |= _unaskable(project)
     free = [one.item_id not in seen and one.source not in firm for one in training]
     return np.flatnonzero(free)
+
+
+def _unaskable(project: Project) -> set[int]:
+    """Items that nobody can be asked about once more: somebody is, or everybody was."""
+    live = QueueEntry.objects.filter(project=project, state=QueueEntry.State.LIVE)
+    asked = live.filter(
+        Q(item__state=Item.State.SETTLED) | Q(stream__in=queue.LASTING) | Q(free__lt=F("places"))
+    )
+    votes = queries.current(Annotation.objects.filter(project=project, kind__in=Annotation.COUNTED))
+    by_item = votes.order_by().values("item").annotate(number=Count("pk"))
+    spent = by_item.filter(number__gte=queue.crew(project.pk))
+    return {*asked.values_list("item_id", flat=True), *spent.values_list("item", flat=True)}
+
+
+def _reported(project: Project) -> list[int]:
+    """Items that production says the model, or their label, has wrong, oldest word first."""
+    found = feedback.waiting(project)
+    unaskable = _unaskable(project) if found else set()
+    return [item for item in found if item not in unaskable]
 
 
 # --- the model in use --------------------------------------------------------------------------------------
@@ -185,6 +202,12 @@ def _asked(project: Project) -> QuerySet[QueueEntry]:
 
 def _present(rows: IntArray) -> IntArray:
     return np.sort(rows[rows >= 0])
+
+
+def _waiting(source: Source, asked: QuerySet[QueueEntry], reported: list[int]) -> IntArray:
+    """Rows of open items that people are asked about, whatever the round picks."""
+    mine = Q(pk__in=asked.values("item_id")) | Q(pk__in=reported, state=Item.State.OPEN)
+    return source.rows(source.project.items.filter(mine, holdout=False))
 
 
 def _groups(source: Source, settings: Settings, pool: IntArray) -> BoolArray | None:

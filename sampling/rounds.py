@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,8 @@ from django.utils.timezone import now
 from threadpoolctl import threadpool_limits
 
 from projects import queue
-from projects.models import Project
-from sampling import claims, features, figures, generations, scoring, shards, snapshots
+from projects.models import Project, QueueEntry
+from sampling import claims, features, feedback, figures, generations, scoring, shards, snapshots
 from sampling.core.arrays import IntArray, State
 from sampling.due import FEATURED, free, is_due, two_labels_known
 from sampling.models import ModelVersion, Round
@@ -56,6 +56,7 @@ def turn(project: Project, at: datetime) -> bool:
     if project.state != Project.State.ACTIVE:
         return False
     _open_due(project)
+    _reconsider(project, at)
     round_ = _claimed(project, at)
     if round_ is None:
         return False
@@ -77,6 +78,13 @@ def _open_due(project: Project) -> None:
             Round.objects.create(project=project, number=number)
     except IntegrityError:
         log.info("Round %s of project %s was opened by another worker.", number, project.pk)
+
+
+def _reconsider(project: Project, at: datetime) -> None:
+    """Let a round that failed be tried at once when its policy is no longer the one in force."""
+    failed = project.rounds.filter(state=Round.State.FAILED, heartbeat_at__gte=at).exclude(policy=None)
+    if failed.exists():
+        failed.exclude(policy=project.policy.pk).update(heartbeat_at=at - timedelta(seconds=1))
 
 
 def _claimed(project: Project, at: datetime) -> Round | None:
@@ -125,7 +133,9 @@ def _run(round_: Round) -> None:
         log.warning("Round %s of project %s went to another worker.", round_.number, round_.project_id)
     except Exception as error:
         log.exception("Round %s of project %s failed.", round_.number, round_.project_id)
-        mine().update(**_failure(round_.attempt, f"{type(error).__name__}: {error}"))
+        # What was refused says so in a sentence; of the rest the kind helps as well.
+        said = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+        mine().update(policy=round_.policy, **_failure(round_.attempt, said))
 
 
 # --- what --------------------------------------------------------------------------------------------------
@@ -200,6 +210,12 @@ def _publish(round_: Round, mine: QuerySet[Round], result: _Result) -> None:
         raise claims.Lost
     _keep_model(round_, result)
     queue.publish(round_.project, picks(result.known, outcome, result.items), round_.number)
+    # A word about an item that is being decided at this moment waits for the next round.
+    checked = QueueEntry.objects.filter(
+        project_id=round_.project_id, round_number=round_.number, stream=QueueEntry.Stream.CHECK
+    )
+    known = checked.filter(item_id__in=result.known.reported.tolist())
+    feedback.handled(round_.project, known.values_list("item_id", flat=True))
     news: dict[str, Any] = {"round_mark": result.mark}
     if outcome.trained is not None:
         news["has_model"] = True

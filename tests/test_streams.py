@@ -12,7 +12,7 @@ from projects import queue
 from projects.models import Item, Policy, Project, QueueEntry
 from projects.reasons import sentence
 from sampling import features, rounds, snapshots
-from sampling.models import ModelVersion
+from sampling.models import Feedback, ModelVersion
 from tests.factories import answer, make_items, make_member
 from tests.loops import know, label, make_loop, right, turn, with_model
 
@@ -242,6 +242,55 @@ def test_an_item_that_was_taken_up_meanwhile_is_left_alone():
     assert [entry.stream for entry in live(project, item=item)] == ["again"]
 
 
+# --- feedback from production ------------------------------------------------------------------------------
+
+
+def reported(project: Project, item: Item, labels: list[int] | None = None) -> Feedback:
+    return Feedback.objects.create(project=project, item=item, labels=labels)
+
+
+def test_what_production_says_was_wrong_is_asked_about_first_and_once():
+    project, mislabelled = mistaken()
+    opened = project.items.filter(state="open", holdout=False)[0]
+    settled = project.items.get(number=9)
+    for item in (opened, settled):
+        reported(project, item)
+    newest = turn(project)
+    checks = live(project, stream="check")
+    assert {entry.item for entry in checks} == {opened, settled}
+    assert {sentence(entry.reason, NAMES) for entry in checks} == {
+        "Asked again, because the model was said to be wrong about it in use."
+    }
+    assert newest.metrics["streams"]["check"] == 2
+    assert not Feedback.objects.filter(handled_at=None).exists()
+    # The stream's share is full: what looks mislabelled waits for the next round.
+    assert live(project, item=mislabelled, stream="check") == []
+    _, picked, reserve = snapshots.load(newest.snapshot)
+    assert opened.pk not in {*picked.tolist(), *reserve.tolist()}
+    assert rounds.replay(newest)[0] == rounds.replay(newest)[1]
+
+
+def test_feedback_waits_where_no_stream_looks_at_it():
+    project, _ = mistaken()
+    wish(project, streams=[])
+    word = reported(project, project.items.get(number=9))
+    turn(project)
+    word.refresh_from_db()
+    assert word.handled_at is None
+
+
+def test_feedback_about_an_item_that_somebody_holds_waits_for_the_next_round():
+    project, _ = mistaken()
+    turn(project)
+    held = queue.lease(make_member(project), 1)[0].item
+    word = reported(project, held)
+    label(project, 10, text__startswith="red")
+    turn(project)
+    word.refresh_from_db()
+    assert word.handled_at is None
+    assert live(project, item=held)[0].free == 0
+
+
 # --- policies that cannot be followed ----------------------------------------------------------------------
 
 
@@ -272,6 +321,15 @@ def test_a_policy_that_cannot_be_followed_fails_its_round_with_a_sentence_and_ot
     assert failed.state == "failed"
     assert words in failed.error
     assert turn(other).state == "done"
+
+
+def test_a_round_that_failed_is_tried_at_once_when_the_policy_was_put_right():
+    project = make_loop(items=30, strategy="crystal-ball")
+    assert turn(project).state == "failed"
+    assert not rounds.turn(project, now())
+    project.policies.create(version=2, strategy="default", batch_size=10)
+    assert rounds.turn(project, now())
+    assert project.rounds.get().state == "done"
 
 
 # --- weights and the gate ----------------------------------------------------------------------------------
