@@ -2,15 +2,15 @@
 
     python benchmarks/sampling.py [--n 100000] [--d 384] [--works NAME ...] [--json OUT]
 
-Rows are made up: 60 groups of unlike size and width, rows of length 1, 20 labels, 500 rows labelled, a champion
-and a committee of 3 trained on them. Each work runs in a process of its own, short ones three times (the best
-counts), in CPU seconds, because wall time on a busy machine says little. ``peak_mb`` is the private memory that
-the process took beyond features and models. The floor is the plain matrix passes that the work cannot do
-without, by the same process: rows x weights of the models, rows x centres with the nearest of each; for BADGE
-and k-center one pass over all rows for each pick (10 are run and counted 50 times).
+Rows are made up: 60 groups of unlike size and width, rows of length 1, 20 labels, 500 rows labelled, a
+champion and a committee of 3 trained on them. Each work runs in a process of its own, short ones three times
+(the best counts), in CPU seconds, because wall time on a busy machine says little. ``peak_mb`` is the private
+memory that the process took beyond features and models. The floor is the plain matrix passes that the work
+cannot do without, in the same process: rows x weights of the models, rows x centres with the nearest of each;
+for BADGE and k-center one pass over all rows for each pick (10 are run and counted 50 times).
 
 From 200,000 rows on the pool lies in memory-mapped files of 32,768 rows in a temporary folder, and works are
-measured at half the size as well: ``n`` says which.
+measured at half the size as well: ``linear`` is the time for all over twice the time for half.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ from typing import Any
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"
 
-import numpy as np
+import numpy as np  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from sampling.core.arrays import CHUNK, FloatArray, IntArray, chunks, unit_rows
-from sampling.core.clusters import centres_of
-from sampling.core.loop import Trained, Turn, prepared, score_shard, select, train
-from sampling.core.pool import Pool
-from sampling.core.settings import Settings
-from sampling.core.strategies import STRATEGIES, Scores
+from sampling.core.arrays import CHUNK, FloatArray, IntArray, chunks, unit_rows  # noqa: E402
+from sampling.core.clusters import centres_of  # noqa: E402
+from sampling.core.loop import Trained, Turn, prepared, score_shard, select, train  # noqa: E402
+from sampling.core.pool import Pool  # noqa: E402
+from sampling.core.settings import Settings  # noqa: E402
+from sampling.core.strategies import STRATEGIES, Scores  # noqa: E402
 
 PICKS, LABELS, LABELLED, GROUPS = 500, 20, 500, 60
 DEFAULT = "default with a committee of 3, clusters kept"
@@ -71,6 +71,10 @@ def main() -> None:
         for work in options.works or WORKS:
             for n in [options.n // 2, options.n] if options.n >= MAPPED else [options.n]:
                 rows.append(measured(folder, work, n))
+                if n < options.n:
+                    half = rows[-1]["cpu_s"]
+                elif options.n >= MAPPED:
+                    rows[-1]["linear"] = round(rows[-1]["cpu_s"] / (2 * half), 2)
                 print(line(rows[-1]), file=sys.stderr)
     text = json.dumps({"rows": rows}, indent=2)
     if options.json:
@@ -83,6 +87,7 @@ def line(row: dict[str, Any]) -> str:
     return (
         f"{row['work']:<46} n {row['n']:>9,}  cpu {row['cpu_s']:7.3f} s  wall {row['wall_s']:7.3f} s"
         f"  peak {row['peak_mb']:5.0f} MB  floor {row['floor_cpu_s']:7.3f} s  ratio {row['ratio']}"
+        f"  {'linear ' + str(row['linear']) if 'linear' in row else ''}"
     )
 
 
@@ -141,7 +146,7 @@ def make(folder: Path, n: int, d: int) -> None:
     x, label = rows(LABELLED)
     targets = np.eye(LABELS, dtype=np.float32)[label]
     np.savez(folder / "labelled.npz", x=x, targets=targets)
-    models = train(x, targets, Settings(committee_size=3), rng).state()
+    models: dict[str, Any] = train(x, targets, Settings(committee_size=3), rng).state()
     np.savez(folder / "models.npz", **models)
     np.save(folder / "centres.npy", centres_of(np.load(folder / "x0000.npy"), 50, rng))
 
@@ -149,7 +154,7 @@ def make(folder: Path, n: int, d: int) -> None:
 def pool_of(folder: Path, n: int) -> FloatArray | Mapped:
     """The pool's rows: an array, or for large pools files read as they are asked for."""
     paths = sorted(folder.glob("x*.npy"))
-    if n < MAPPED // 2:
+    if len(paths) * CHUNK < MAPPED:
         return np.concatenate([np.load(path) for path in paths])[:n]
     return Mapped(paths, n)
 
@@ -252,7 +257,8 @@ def measured(folder: Path, work: str, n: int) -> dict[str, Any]:
     """The figures of one work, done by a fresh process."""
     command = [sys.executable, __file__, "--child", str(folder), work, str(n)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin and process.stdout
+        assert process.stdin is not None
+        assert process.stdout is not None
         _expect(process.stdout.readline(), "ready")
         before = peak = private(process.pid)
         process.stdin.write("\n")

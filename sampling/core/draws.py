@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,15 +27,18 @@ class Points(Protocol):
     def length(self) -> FloatArray:
         """Their squared lengths (n,)."""
 
-    def only(self, rows: slice | IntArray) -> Points:
+    def only(self, rows: slice | IntArray) -> Self:
         """Some of them."""
 
-    def apart(self, others: Points) -> FloatArray:
+    def apart(self, others: Self) -> FloatArray:
         """Squared distances to other points, (n, m)."""
 
 
+P = TypeVar("P", bound=Points)
+
+
 @dataclass
-class Draws:
+class Draws(Generic[P]):
     """Rows taken so far, and for every row a number that its squared distance to them does not pass.
 
     Rows are proposed with odds by ``bound`` and taken with odds true distance / bound. What is taken follows
@@ -44,7 +47,7 @@ class Draws:
     more than the sum of the lengths.
     """
 
-    points: Callable[[slice | IntArray], Points]
+    points: Callable[[slice | IntArray], P]
     root: FloatArray  # (n,): lengths of all points
     taken: list[int]
 
@@ -87,7 +90,7 @@ class Draws:
             room -= 1
         self.bound[rows] = true
 
-    def _gap(self, here: Points) -> FloatArray:
+    def _gap(self, here: P) -> FloatArray:
         """Squared distances to the nearest of the taken rows that not every bound knows."""
         since = np.array(self.taken[self.measured :], np.int64)
         if not len(since):
@@ -112,7 +115,7 @@ class Draws:
         self.measured = len(self.taken)
 
 
-def _nearest(here: Points, others: Points) -> FloatArray:
+def _nearest(here: P, others: P) -> FloatArray:
     """Squared distances to the nearest of others (n,), 0 for what lies in the same place."""
     gap = here.apart(others).min(axis=1)
     gap[gap <= ROUNDING * here.length] = 0

@@ -16,7 +16,7 @@ def rng(seed=0):
 
 def trained(x, targets, name, task="single"):
     """Models as a round has them."""
-    return train(x, targets, Settings(strategy=name, task=task), rng(1))
+    return train(x, targets, Settings.from_dict({"strategy": name, "task": task}), rng(1))
 
 
 SPREAD = unit_rows(rng(2).normal(size=(400, 6)).astype(np.float32))
@@ -40,7 +40,7 @@ ODD = {
 def test_every_strategy_fills_a_batch_from_an_odd_pool(name, odd):
     x, known, targets, task = ODD[odd]
     models = None if targets is None else trained(known, targets, name, task)
-    settings = Settings(strategy=name, task=task)
+    settings = Settings.from_dict({"strategy": name, "task": task})
     batch = next_batch(Pool(x, known, targets=targets), models, 12, settings, rng(5))
     assert len(set(batch.rows.tolist())) == len(batch.rows) == min(12, len(x))
     assert np.isfinite(batch.scores).all()

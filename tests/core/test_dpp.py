@@ -22,7 +22,7 @@ def kernel(x, quality, far):
 
 def plain(whole, size):
     """The row that gives the largest determinant together with those before it, again and again."""
-    taken = []
+    taken: list[int] = []
     for _ in range(size):
         volume = [
             -1.0 if row in taken else np.linalg.det(whole[np.ix_([*taken, row], [*taken, row])])
@@ -46,7 +46,7 @@ def test_picks_are_those_of_the_largest_determinants(seed, n, size):
     taken = greedy_map(x.astype(np.float32), quality.astype(np.float32), 2.0, size).tolist()
     wanted = plain(whole, size)
     for count in range(1, len(taken) + 1):
-        ours, theirs = ([*of[: count - 1], of[count - 1]] for of in (taken, wanted))
+        ours, theirs = (np.array(of[:count]) for of in (taken, wanted))
         # Rows that multiply the determinant alike may stand for each other.
         assert np.linalg.det(whole[np.ix_(ours, ours)]) == pytest.approx(
             np.linalg.det(whole[np.ix_(theirs, theirs)]), rel=0.02, abs=1e-9
@@ -56,7 +56,7 @@ def test_picks_are_those_of_the_largest_determinants(seed, n, size):
 def test_five_hundred_rows_give_the_picks_of_the_whole_kernel():
     x = unit_rows(rng(5).normal(size=(500, 8)).astype(np.float32))
     quality = rng(6).uniform(0.05, 1, 500).astype(np.float32)
-    whole, taken = kernel(x.astype(float), quality.astype(float), 0.5), []
+    whole, taken = kernel(x.astype(float), quality.astype(float), 0.5), list[int]()
     for _ in range(20):
         # log det grows by the variance that is left given those taken.
         inside = whole[np.ix_(taken, taken)]

@@ -23,7 +23,7 @@ def floats(rows):
 
 def plain(x, near, size):
     """Greedy k-center as it is usually written: all distances again after every pick."""
-    near, taken = near.astype(np.float64), []
+    near, taken = near.astype(np.float64), list[int]()
     for _ in range(size):
         near[taken] = -np.inf
         taken.append(int(near.argmax()))

@@ -35,7 +35,7 @@ def plain(x, labelled, centres, size):
             gaps = sorted(float(np.linalg.norm(x[i].astype(float) - x[j])) for j in members[c] if j != i)
             mean[i] = float(np.mean(gaps[:k])) if k else 0.0
         ranked[c] = sorted(members[c], key=lambda i: mean[i])
-    taken = []
+    taken: list[int] = []
     while len(taken) < size:
         taken += [ranked[c].pop(0) for c in order if ranked[c]][: size - len(taken)]
     return taken
