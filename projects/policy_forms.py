@@ -112,6 +112,14 @@ class PolicyForm(OfPolicy):
         folded = {"agreement_overlap", "holdout_mix", "holdout_max", "committee_size", "lease_minutes"}
         return bool(folded & set(self.errors)) or not self.more.is_valid()
 
+    def open_groups(self) -> set[str]:
+        """Return the groups of the folded part that are open: in use, or all while something is wrong."""
+        if self.is_bound:
+            names = ("samples", "batch", "streams", "rare", "quotas", "mix", "model", "gate", "stop")
+            return set(names) if self.more_is_wrong() else self.more.groups_in_use()
+        mixed = {"mix"} if self["strategy"].value() == "hybrid" else set()
+        return self.more.groups_in_use() | mixed
+
     def is_valid(self) -> bool:
         return all([super().is_valid(), self.more.is_valid()])
 

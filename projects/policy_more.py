@@ -60,7 +60,7 @@ class MoreForm(forms.Form):
     learner = forms.ChoiceField(
         label=gettext_lazy("Learner"),
         choices=list(policy_names.LEARNERS.items()),
-        help_text=gettext_lazy("What is trained on the answers after every batch."),
+        help_text=gettext_lazy("What is trained after every batch. Logistic regression suits most projects."),
     )
     class_weights = forms.ChoiceField(
         label=gettext_lazy("Labels count"),
@@ -140,6 +140,26 @@ class MoreForm(forms.Form):
         data = self.data if self.is_bound else None
         initial = self.policy.gate_slices
         return policy_rows.SliceRows(data, initial=initial, prefix="slice", form_kwargs={"groups": groups})
+
+    def groups_in_use(self) -> set[str]:
+        """Groups of the page that hold something else than the default."""
+        policy, plain = self.policy, Policy()
+        of_group = {
+            "batch": ("mode", "diversity"),
+            "streams": ("streams",),
+            "rare": ("rare",),
+            "quotas": ("quotas",),
+            "mix": ("hybrid",),
+            "model": ("learner", "class_weights", "recency", "committee_size"),
+            "gate": ("gate", "gate_slices"),
+            "stop": ("stop_rules",),
+            "samples": ("agreement_overlap", "holdout_mix", "holdout_max", "lease_minutes"),
+        }
+        return {
+            group
+            for group, fields in of_group.items()
+            if any(getattr(policy, field) != getattr(plain, field) for field in fields)
+        }
 
     def _some(self, prefix: str) -> list[Any]:
         return [self[name] for name in self.fields if name.startswith(prefix)]
@@ -231,6 +251,7 @@ def _initial(project: Project, policy: Policy) -> dict[str, Any]:
     numbers = dict(Item.objects.filter(project=project, pk__in=items).values_list("pk", "number"))
     return {
         **{name: getattr(policy, name) for name in plain},
+        "recency": f"{policy.recency:g}",
         **{f"weight_{name}": weight for name, weight in policy.hybrid.items()},
         **{f"stream_{stream['name']}": float(stream["share"]) for stream in policy.streams},
         **{f"stop_{name}": value for name, value in policy.stop_rules.items()},

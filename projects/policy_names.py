@@ -131,12 +131,12 @@ MEASURES: Final = {
 }
 
 LEARNERS: Final = {
-    "logistic": gettext_lazy("Logistic regression (recommended)"),
+    "logistic": gettext_lazy("Logistic regression"),
     "svm": gettext_lazy("Linear support vector machine"),
     "naive-bayes": gettext_lazy("Naive Bayes"),
     "forest": gettext_lazy("Random forest"),
     "mlp": gettext_lazy("Small neural network"),
-    "ridge": gettext_lazy("Ridge regression, bagged (for ratings)"),
+    "ridge": gettext_lazy("Ridge regression (ratings)"),
 }
 CLASS_WEIGHTS: Final = {
     "": gettext_lazy("As often as they come"),
