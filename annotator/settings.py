@@ -264,6 +264,8 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+# Sentence embeddings and networks for pictures as ONNX files, which admins may choose by name.
+MODELS_DIR = Path(os.environ.get("MODELS_DIR", DATA_DIR / "models")).resolve()
 # Uploads go to disk, a piece at a time, whatever their size; limits are the readers' own.
 IMPORT_MAX_BYTES = int(os.environ.get("IMPORT_MAX_MB", "1000")) * 1_000_000
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1_000_000

@@ -32,6 +32,11 @@ def contents_of(items: QuerySet[Item], media: str) -> tuple[IntArray, Sequence[A
     return np.array([pk for pk, _ in texts], np.int64), [text for _, text in texts]
 
 
+def metadata_of(items: QuerySet[Item]) -> list[dict[str, Any]]:
+    """What else is known of the items, in their order."""
+    return [known if isinstance(known, dict) else {} for known in items.values_list("metadata", flat=True)]
+
+
 class Pictures(Sequence[Image.Image | None]):
     """Pictures of the default storage, opened when asked for: thousands never lie in memory together."""
 

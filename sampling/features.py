@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
@@ -11,16 +11,18 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import Max, QuerySet
 from django.utils.timezone import now
 from threadpoolctl import threadpool_limits
 
 from projects.models import Item, Project, Upload
-from sampling import claims, shards
-from sampling.contents import contents_of
-from sampling.core.arrays import State
-from sampling.core.featurizers import FEATURIZERS, Featurizer, default_for
+from sampling import claims, generations, shards
+from sampling.contents import contents_of, metadata_of
+from sampling.core.arrays import FloatArray, State
+from sampling.core.columns import Columns
+from sampling.core.featurizers import Featurizer, featurizer
+from sampling.core.modelfiles import PREFIX, Unusable
 from sampling.generations import newest_item
 from sampling.models import FeatureSet, FeatureShard
 
@@ -47,11 +49,6 @@ class Offer(NamedTuple):
 def table(ready: Sequence[FeatureShard]) -> shards.Table:
     """The features of these shards as one table that reads rows when they are asked for."""
     return shards.Table.of([shard.path for shard in ready])
-
-
-def wanted(project: Project) -> str:
-    """The featurizer that the project names, or the best one for its media."""
-    return project.featurizer or default_for(project.media)
 
 
 # --- what is to be done ------------------------------------------------------------------------------------
@@ -95,18 +92,9 @@ def _importing(project: Project, at: datetime) -> bool:
 def _current(project: Project, newest: int) -> FeatureSet:
     """The generation to work on: the newest, or a new one if it was outgrown or other features are wanted."""
     latest = project.feature_sets.order_by("-generation").first()
-    if latest and latest.featurizer == wanted(project) and not _outgrown(latest, newest):
+    if latest and generations.is_wanted(latest, project) and not _outgrown(latest, newest):
         return latest
-    number = latest.generation + 1 if latest else 1
-    try:
-        with transaction.atomic():
-            made = FeatureSet.objects.create(project=project, generation=number, featurizer=wanted(project))
-            project.feature_sets.filter(state=FeatureSet.State.BUILDING, generation__lt=number).update(
-                state=FeatureSet.State.RETIRED
-            )
-    except IntegrityError:  # Another worker made it first.
-        return project.feature_sets.get(generation=number)
-    return made
+    return generations.begin(project, latest)
 
 
 def _outgrown(feature_set: FeatureSet, newest: int) -> bool:
@@ -189,7 +177,9 @@ def _fit(offer: Offer) -> int | None:
         sample = Item.objects.filter(project=feature_set.project).order_by("shuffle")[:FIT_ITEMS]
         rng = np.random.default_rng([feature_set.project.seed, feature_set.generation])
         _, contents = contents_of(sample, feature_set.project.media)
-        state = FEATURIZERS[feature_set.featurizer]().fit(contents, rng).state()
+        state = _named(feature_set.featurizer)().fit(contents, rng).state()
+        if feature_set.columns:
+            state |= Columns.fit(feature_set.columns, metadata_of(sample)).state()
         path = shards.save(_path(feature_set, f"fit-{feature_set.attempt}"), state) if _learnt(state) else ""
         if not mine().update(fitted=path, fitted_items=items, error=""):
             shards.delete(path)
@@ -207,8 +197,9 @@ def _compute(offer: Offer) -> int | None:
 
     with claims.Heartbeat(mine, "claimed_at"), _failures(feature_set, mine(), shard.attempt):
         items = Item.objects.filter(project=feature_set.project, number__range=(shard.first, shard.last))
-        ids, contents = contents_of(items.order_by("number"), feature_set.project.media)
-        x = _featurizer(feature_set.featurizer, feature_set.fitted).transform(contents)
+        items = items.order_by("number")
+        ids, contents = contents_of(items, feature_set.project.media)
+        x = rows_for(feature_set, contents, metadata_of(items) if feature_set.columns else ())
         path = shards.save(_path(feature_set, f"{shard.first}-{shard.attempt}"), {"items": ids, "x": x})
         if not mine().update(path=path, rows=len(ids)):
             shards.delete(path)
@@ -224,8 +215,13 @@ def _failures(feature_set: FeatureSet, mine: QuerySet[Any], attempt: int) -> Ite
         yield
     except Exception as error:
         log.exception("Features of project %s failed.", feature_set.project_id)
-        FeatureSet.objects.filter(pk=feature_set.pk).update(error=f"{type(error).__name__}: {error}"[:2000])
+        FeatureSet.objects.filter(pk=feature_set.pk).update(error=_sentence(error)[:2000])
         mine.update(claimed_at=now() + claims.pause(attempt // FIRST_TRY))
+
+
+def _sentence(error: Exception) -> str:
+    """What leads read: a sentence that was written for them, or the error as it is."""
+    return str(error) if isinstance(error, Unusable) else f"{type(error).__name__}: {error}"
 
 
 def _path(feature_set: FeatureSet, name: str) -> str:
@@ -236,7 +232,28 @@ def _learnt(state: State) -> bool:
     return sum(array.nbytes for array in state.values()) > _NOTHING
 
 
+def rows_for(
+    feature_set: FeatureSet, contents: Sequence[Any], metadata: Sequence[Mapping[str, Any]]
+) -> FloatArray:
+    """The rows (n, d) that a shard of this set holds of such contents, with what else is known of each.
+
+    Raises ValueError where its model file is gone or has changed.
+    """
+    if feature_set.featurizer.startswith(PREFIX):
+        # The file may have changed since it was opened.
+        _named(feature_set.featurizer)
+    made, columns = _opened(feature_set.featurizer, feature_set.fitted)
+    x = made.transform(contents)
+    return columns.beside(x, metadata) if feature_set.columns else x
+
+
+def _named(name: str) -> type[Featurizer]:
+    return featurizer(name, settings.MODELS_DIR)
+
+
 @lru_cache(maxsize=2)
-def _featurizer(name: str, fitted: str) -> Featurizer:
-    kind = FEATURIZERS[name]
-    return kind.from_state(shards.load(fitted)) if fitted else kind()
+def _opened(name: str, fitted: str) -> tuple[Featurizer, Columns]:
+    if not fitted:
+        return _named(name)(), Columns(())
+    state = shards.load(fitted)
+    return _named(name).from_state(state), Columns.from_state(state)

@@ -52,6 +52,6 @@ def empty_cache() -> Iterator[None]:
     yield
     cache.clear()
     caches["near"].clear()
-    for module, name in (("sampling.shards", "opened"), ("sampling.features", "_featurizer")):
+    for module, name in (("sampling.shards", "opened"), ("sampling.features", "_opened")):
         if module in sys.modules:
             getattr(sys.modules[module], name).cache_clear()

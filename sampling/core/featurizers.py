@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, ClassVar, Final, Protocol, Self
 
 import numpy as np
 
 from .arrays import FloatArray, State
-from .images import WEIGHTS, EfficientNetLite0, HogColour
+from .defaults import DEFAULT, default_for
+from .images import EfficientNetLite0, HogColour
+from .modelfiles import PREFIX
+from .onnxmodels import kind_of
 from .text import Lsa, LsaWordllama
+
+__all__ = ["DEFAULT", "FEATURIZERS", "Featurizer", "default_for", "featurizer"]
 
 
 class Featurizer(Protocol):
@@ -38,13 +43,14 @@ FEATURIZERS: Final[dict[str, type[Featurizer]]] = {
     featurizer.name: featurizer for featurizer in (LsaWordllama, Lsa, EfficientNetLite0, HogColour)
 }
 
-DEFAULT: Final = {"text": LsaWordllama.name, "image": EfficientNetLite0.name}
 
+def featurizer(name: str, folder: Path | None = None) -> type[Featurizer]:
+    """The featurizer of this name: one of the registry, or ``onnx:NAME#DIGEST`` for a file in the folder.
 
-def default_for(media: str) -> str:
-    """The best featurizer for the media that runs here; without onnxruntime, hog-colour for pictures."""
-    if media not in DEFAULT:
-        raise ValueError(f"media is {media!r}; known: {', '.join(DEFAULT)}")
-    if media == "image" and (find_spec("onnxruntime") is None or not WEIGHTS.exists()):
-        return HogColour.name
-    return DEFAULT[media]
+    Raises ValueError with a sentence that says what is wrong and what to do.
+    """
+    if name.startswith(PREFIX) and folder is not None:
+        return kind_of(name, folder)
+    if name not in FEATURIZERS:
+        raise ValueError(f"featurizer is {name!r}; known: {', '.join(FEATURIZERS)}, {PREFIX}NAME")
+    return FEATURIZERS[name]

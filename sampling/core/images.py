@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
 from .arrays import FloatArray, State, chunks, unit_rows
+from .defaults import WEIGHTS
 
 if TYPE_CHECKING:
     import onnxruntime
     from PIL.Image import Image
 
-WEIGHTS = Path(__file__).parent / "weights" / "efficientnet_lite0.onnx"
 PICTURES_AT_ONCE = 16
 
 
-def pixels(picture: Image | None, side: int) -> FloatArray | None:
-    """The picture as (side, side, 3) in [0, 255], on white where it is clear; None if it cannot be read."""
+def pixels(picture: Image | None, size: tuple[int, int]) -> FloatArray | None:
+    """The picture as (height, width, 3) in [0, 255], on white where it is clear; None if it cannot be read.
+
+    ``size`` is (width, height), as Pillow has it.
+    """
     from PIL import Image as pil
 
     if picture is None:
@@ -30,14 +32,14 @@ def pixels(picture: Image | None, side: int) -> FloatArray | None:
             clear = picture.convert("RGBA")
             ground = pil.new("RGBA", clear.size, "white")
             picture = pil.alpha_composite(ground, clear)
-        square = picture.convert("RGB").resize((side, side), pil.Resampling.BILINEAR)
+        square = picture.convert("RGB").resize(size, pil.Resampling.BILINEAR)
     # A broken file fails while it is decoded, in as many ways as there are formats.
     except (OSError, ValueError, SyntaxError, EOFError, IndexError):
         return None
     return np.asarray(square, np.float32)
 
 
-class _Fixed:
+class Fixed:
     """A featurizer with nothing to fit."""
 
     def fit(self, contents: Sequence[Image | None], rng: np.random.Generator) -> Self:  # noqa: ARG002
@@ -64,7 +66,7 @@ def network(threads: int) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(WEIGHTS, options, providers=["CPUExecutionProvider"])
 
 
-class EfficientNetLite0(_Fixed):
+class EfficientNetLite0(Fixed):
     """The 1,280 pooled features of EfficientNet-Lite0 (Tan & Le 2019) at 128 pixels, trained on ImageNet."""
 
     name: ClassVar[str] = "efficientnet-lite0"
@@ -80,7 +82,7 @@ class EfficientNetLite0(_Fixed):
         session = network(self.threads)
         out = np.zeros((len(contents), self.dimension), np.float32)
         for part in chunks(len(contents), PICTURES_AT_ONCE):
-            read = [pixels(picture, self.side) for picture in contents[part]]
+            read = [pixels(picture, (self.side, self.side)) for picture in contents[part]]
             rows = [row for row, picture in enumerate(read, part.start) if picture is not None]
             if rows:
                 x = np.stack([picture for picture in read if picture is not None]).transpose(0, 3, 1, 2)
@@ -88,7 +90,7 @@ class EfficientNetLite0(_Fixed):
         return unit_rows(out)
 
 
-class HogColour(_Fixed):
+class HogColour(Fixed):
     """Directions of edges (Dalal & Triggs 2005) and colours by region; needs numpy alone."""
 
     name: ClassVar[str] = "hog-colour"
@@ -100,7 +102,7 @@ class HogColour(_Fixed):
         """Rows (n, 960) of length 1; the diagonal for a picture that cannot be read."""
         out = np.zeros((len(contents), self.dimension), np.float32)
         for row, picture in enumerate(contents):
-            rgb = pixels(picture, self.side)
+            rgb = pixels(picture, (self.side, self.side))
             if rgb is not None:
                 out[row] = np.concatenate([_edges(rgb), _colours(rgb)])
         return unit_rows(out)

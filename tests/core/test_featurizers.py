@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from sampling.core import featurizers, ngrams, text
+from sampling.core import defaults, ngrams, text
 from sampling.core.featurizers import DEFAULT, FEATURIZERS, default_for
 
 ODD_TEXTS = [
@@ -147,7 +147,7 @@ def test_the_network_agrees_with_a_plain_pass_in_full_precision():
 
 def test_pictures_fall_back_to_shapes_and_colours_without_onnxruntime(monkeypatch):
     assert {media: default_for(media) for media in DEFAULT} == DEFAULT
-    monkeypatch.setattr(featurizers, "find_spec", lambda name: None)
+    monkeypatch.setattr(defaults, "find_spec", lambda name: None)
     assert default_for("image") == "hog-colour"
     with pytest.raises(ValueError, match="media is 'sound'; known: text, image"):
         default_for("sound")
