@@ -15,7 +15,8 @@ from django.template.loader import render_to_string
 from django.utils.translation import override
 
 from projects.models import Annotation, Item, Project, QueueEntry
-from sampling import versions
+from sampling import measures, versions
+from sampling.measures import Estimate
 from sampling.models import ModelVersion
 
 _SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>|#])")
@@ -36,7 +37,8 @@ def plain(text: str) -> str:
 def _facts(version: ModelVersion) -> dict[str, Any]:
     project, features = version.project, version.round.feature_set
     labels = list(project.labels.order_by("position"))
-    lines = versions.labels_of(version, labels)
+    figures = measures.figures(version)
+    lines = measures.labels_of(version, labels)
     said = project.annotations.filter(pk__lte=version.round.mark, kind__in=Annotation.COUNTED)
     return {
         "version": version,
@@ -54,10 +56,14 @@ def _facts(version: ModelVersion) -> dict[str, Any]:
         "lines": [_line(line) for line in lines],
         "few": [plain(line.label.name) for line in lines if line.few],
         "slices": _slices(version),
-        "measured": versions.measured(version),
-        "enough": versions.ENOUGH,
-        "figures": {key: _share(version.metrics.get(key)) for key in ("accuracy", "low", "high", "macro_f1")},
-        "items": version.metrics.get("n", 0),
+        "measured": figures.accuracy is not None,
+        "enough": measures.ENOUGH,
+        "enough_part": measures.ENOUGH_PART,
+        "accuracy": _share(figures.accuracy),
+        "macro_f1": _share(figures.macro_f1),
+        "calibration": _share(figures.calibration),
+        "values": [(plain(one.name), one.n, _share(one.accuracy)) for one in figures.slices],
+        "items": figures.n,
         "people": said.values("annotator").distinct().count(),
         "streams": _streams(said),
         "sources": _sources(project),
@@ -65,20 +71,20 @@ def _facts(version: ModelVersion) -> dict[str, Any]:
     }
 
 
-def _line(line: versions.LabelLine) -> dict[str, Any]:
+def _line(line: measures.LabelLine) -> dict[str, Any]:
     return {
         "name": plain(line.label.name),
         "learnt": line.learnt,
         "support": line.support,
         "few": line.few,
-        "precision": _share(line.figures.get("precision")),
-        "recall": _share(line.figures.get("recall")),
+        "precision": _share(line.precision),
+        "recall": _share(line.recall),
     }
 
 
 def _slices(version: ModelVersion) -> list[dict[str, Any]]:
     return [
-        {"name": plain(one.name), "n": one.n, "accuracy": _share(one.challenger), "points": one.points}
+        {"name": plain(one.name), "n": one.n, "accuracy": _percent(one.challenger), "points": one.points}
         for one in versions.compared(version.gate or {})
         if one.name
     ]
@@ -98,5 +104,14 @@ def _sources(project: Project) -> Sequence[tuple[str, int]]:
     return [(str(names.get(source, source or "unknown")), n) for source, n in rows]
 
 
-def _share(value: float | None) -> str:
+def _share(one: Estimate | None) -> str:
+    """A figure with its interval: 90.0 % (76.9 % to 96.0 %)."""
+    if one is None:
+        return "–"
+    if one.low is None or one.high is None:
+        return _percent(one.value)
+    return f"{_percent(one.value)} ({_percent(one.low)} to {_percent(one.high)})"
+
+
+def _percent(value: float | None) -> str:
     return "–" if value is None else f"{100 * value:.1f} %"

@@ -1,4 +1,4 @@
-"""What the newest model says about one item: for leads who ask."""
+"""What the model in use says about one item: for leads who ask."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from projects import reasons
 from projects.models import Item, Label
 from sampling import shards
 from sampling.core.arrays import FloatArray
-from sampling.models import FeatureShard, ModelVersion
+from sampling.models import FeatureSet, ModelVersion
 
 if TYPE_CHECKING:
     from sampling.core.learners import Model
@@ -33,8 +33,8 @@ class Opinion:
 def opinion(item: Item) -> Opinion | None:
     """Ask the model in use, or return None where there is none, or nothing was computed for the item yet."""
     found = ModelVersion.objects.filter(project_id=item.project_id, state=ModelVersion.State.CHAMPION)
-    version = found.select_related("round").first()
-    features = _features(item, version.round.feature_set_id) if version else None
+    version = found.select_related("round__feature_set").first()
+    features = _features(item, version.round.feature_set) if version else None
     if version is None or features is None:
         return None
     proba = _champion(version.path).proba(features)[0]
@@ -44,17 +44,28 @@ def opinion(item: Item) -> Opinion | None:
     return Opinion(version.round.number, version.training_items, top)
 
 
-def _features(item: Item, feature_set: int | None) -> FloatArray | None:
+def _features(item: Item, feature_set: FeatureSet | None) -> FloatArray | None:
     """The item's row (1, d) of the features that the model knows."""
-    found = FeatureShard.objects.filter(
-        feature_set_id=feature_set, first__lte=item.number, last__gte=item.number
-    )
-    shard = found.exclude(path="").first()
-    if shard is None:
+    if feature_set is None:
         return None
-    items, x = shards.opened(shard.path)
-    rows = np.flatnonzero(items == item.pk)
-    return np.asarray(x[rows[:1]], np.float32) if len(rows) else None
+    found = feature_set.shards.filter(first__lte=item.number, last__gte=item.number).exclude(path="")
+    if shard := found.first():
+        items, x = shards.opened(shard.path)
+        rows = np.flatnonzero(items == item.pk)
+        return np.asarray(x[rows[:1]], np.float32) if len(rows) else None
+    # A model that was put in use again may know features that nobody computes any more.
+    return _computed(item, feature_set) if feature_set.state == FeatureSet.State.RETIRED else None
+
+
+def _computed(item: Item, feature_set: FeatureSet) -> FloatArray | None:
+    from sampling import contents, features  # Load the featurizers: only for whoever asks.
+
+    chosen = Item.objects.filter(pk=item.pk)
+    _, read = contents.contents_of(chosen, item.project.media)
+    try:
+        return features.rows_for(feature_set, read, contents.metadata_of(chosen))
+    except ValueError:  # Its model file is gone.
+        return None
 
 
 @lru_cache(maxsize=4)

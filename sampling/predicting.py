@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
 
@@ -21,13 +20,13 @@ from projects.files.problems import Bad, Problem
 from projects.files.records import Reader, Row
 from projects.files.sources import open_file
 from projects.models import Project
-from sampling import shards, versions
+from sampling import versions
 from sampling.contents import decoded
 from sampling.core.arrays import FloatArray
 from sampling.core.evaluation import predicted
-from sampling.core.featurizers import FEATURIZERS, Featurizer
 from sampling.core.learners import Model, model_from_state
 from sampling.core.ngrams import LONGEST
+from sampling.features import rows_for
 from sampling.models import FeatureSet, ModelVersion
 
 # Rows that are in memory together; less where texts are long, few where they are pictures.
@@ -63,22 +62,11 @@ class Predictor:
 
     def proba(self, contents: Sequence[Any], metadata: Sequence[dict[str, Any]]) -> FloatArray:
         """Probabilities (n, k) of texts, or of pictures, with what else is known of each."""
-        return self.model.proba(rows_for(self.features, contents, metadata))
-
-
-def rows_for(
-    feature_set: FeatureSet, contents: Sequence[Any], metadata: Sequence[dict[str, Any]]
-) -> FloatArray:
-    """The rows that a shard of this feature set would hold of these contents."""
-    if feature_set.columns:
-        raise NotImplementedError(f"{len(metadata)} rows have metadata columns")
-    return _featurizer(feature_set.featurizer, feature_set.fitted).transform(contents)
-
-
-@lru_cache(maxsize=2)
-def _featurizer(name: str, fitted: str) -> Featurizer:
-    kind = FEATURIZERS[name]
-    return kind.from_state(shards.load(fitted)) if fitted else kind()
+        try:
+            x = rows_for(self.features, contents, metadata)
+        except ValueError as error:  # Its file is gone, or another one.
+            raise Refused(f"The features cannot be computed: {error}.") from None
+        return self.model.proba(x)
 
 
 def _missing(project: Project, number: int | None) -> str:

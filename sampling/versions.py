@@ -15,11 +15,10 @@ from django.utils.translation import gettext_lazy
 
 from projects import audit
 from projects.errors import Refused
-from projects.models import Label, Project
+from projects.models import Project
+from sampling.measures import Figures, figures
 from sampling.models import ModelVersion
 
-# On fewer hold-out items a figure would be noise.
-ENOUGH: Final = 20
 _State = ModelVersion.State
 
 
@@ -40,23 +39,8 @@ class Line:
     model: ModelVersion
     number: int
     learner: str
-    measured: bool  # the hold-out was large enough for its figures to be shown
+    figures: Figures
     verdict: str
-
-
-@dataclass(frozen=True)
-class LabelLine:
-    """One label: items of it that the model learnt from, and how well it is told apart on the hold-out."""
-
-    label: Label
-    learnt: int
-    support: int
-    figures: Mapping[str, Any]
-
-    @property
-    def few(self) -> bool:
-        """Whether the hold-out has too few items of this label for its figures to mean much."""
-        return self.support < ENOUGH
 
 
 @dataclass(frozen=True)
@@ -87,31 +71,12 @@ def listed(project: Project) -> QuerySet[ModelVersion]:
 def line(version: ModelVersion) -> Line:
     """A version with its words."""
     learner = str(LEARNERS.get(version.learner, version.learner))
-    return Line(version, version.round.number, learner, measured(version), verdict(version))
+    return Line(version, version.round.number, learner, figures(version), verdict(version))
 
 
 def champion(project: Project) -> ModelVersion | None:
     """The version in use, or None before there is one."""
     return listed(project).filter(state=_State.CHAMPION).first()
-
-
-def measured(version: ModelVersion) -> bool:
-    """Whether the hold-out was large enough for the version's figures to be shown."""
-    return bool(version.metrics.get("n", 0) >= ENOUGH and version.metrics.get("accuracy") is not None)
-
-
-def labels_of(version: ModelVersion, labels: Sequence[Label]) -> list[LabelLine]:
-    """What the version knows of each label, in the order given; labels added since then have no figures."""
-    learnt = (version.round.metrics or {}).get("training", {}).get("labels", [])
-    figures = version.metrics.get("labels") or []
-    lines = []
-    for label in labels:
-        at = label.position
-        found = figures[at] if at < len(figures) else {}
-        count = learnt[at] if at < len(learnt) else 0
-        if label.retired_at is None or count or found.get("support"):
-            lines.append(LabelLine(label, count, found.get("support", 0), found))
-    return lines
 
 
 def compared(gate: Mapping[str, Any]) -> list[Compared]:

@@ -15,13 +15,15 @@ from django.urls import reverse
 
 from projects.errors import Refused
 from projects.models import Event, Membership
-from sampling import packages, versions
+from sampling import measures, packages, versions
+from sampling import opinion as opinions
+from sampling.core.evaluation import report
 from sampling.core.gate import judge
 from sampling.core.loop import Trained
 from sampling.models import FeatureSet, ModelVersion
 from sampling.shards import load, save
 from sampling.versions import Change
-from tests.factories import make_admin, make_lead, make_member, make_project, make_user
+from tests.factories import make_admin, make_items, make_lead, make_member, make_project, make_user
 from tests.loops import with_model
 from tests.threads import in_threads
 from tests.versions import figures, make_version
@@ -161,7 +163,7 @@ def test_the_verdict_is_said_in_words(gate, words):
 def test_a_version_shows_what_it_learnt_from_by_label(client):
     project = two_versions()
     project.labels.filter(name="dog").update(retired_at="2026-01-01T00:00Z")
-    lines = versions.labels_of(project.model_versions.first(), list(project.labels.all()))
+    lines = measures.labels_of(project.model_versions.first(), list(project.labels.all()))
     assert [(line.label.name, line.learnt, line.support, line.few) for line in lines] == [
         ("cat", 10, 20, False),
         ("dog", 11, 20, False),
@@ -171,12 +173,31 @@ def test_a_version_shows_what_it_learnt_from_by_label(client):
     assert str(project.seed) in page
 
 
+def test_figures_with_all_intervals_are_shown_where_the_round_kept_them(client):
+    project = two_versions()
+    rng = np.random.default_rng(0)
+    truth = np.eye(2, dtype=np.float32)[np.arange(60) % 2]
+    proba = np.where(np.arange(60)[:, None] < 12, truth[:, ::-1], truth).astype(np.float32)
+    kept = report(proba, truth, "single", rng, {"from": ["zoo"] * 55 + ["farm"] * 5}).as_dict()
+    round_ = project.rounds.get(number=2)
+    round_.metrics["evaluation"] = kept
+    round_.save()
+    page = page_of(client, project, number=2)
+    assert "80 %" in page
+    assert "Calibration error" in page
+    assert "from: zoo" in page
+    card = card_of(project)
+    assert "- Accuracy: 80.0 % (68.2 % to 88.2 %)" in card
+    assert "| cat | 30 | 80.0 % (62.7 % to 90.5 %) | 80.0 % (62.7 % to 90.5 %) |" in card
+    assert "| from: farm | 5 | – |" in card
+
+
 def test_a_label_added_since_has_no_figures():
     project = make_project(labels=2)
     version = make_version(project, 1)
     project.labels.create(position=2, name="new")
-    line = versions.labels_of(version, list(project.labels.all()))[-1]
-    assert (line.label.name, line.learnt, line.support, line.figures) == ("new", 0, 0, {})
+    line = measures.labels_of(version, list(project.labels.all()))[-1]
+    assert (line.label.name, line.learnt, line.support, line.recall) == ("new", 0, 0, None)
 
 
 def test_a_hundred_models_are_a_page_and_cost_no_query_each(client, django_assert_max_num_queries):
@@ -378,7 +399,7 @@ def test_the_card_has_figures_with_intervals_and_slices():
     project = make_project(labels=["cat", "dog"])
     make_version(project, 2, gate=gate_of(5, 9, **{"from: zoo": range(50)}))
     card = card_of(project)
-    assert "Accuracy **90.0 %** (76.9 % to 96.0 %) on 40 items." in card
+    assert "On 40 items, with 95 % intervals:\n\n- Accuracy: 90.0 % (76.9 % to 96.0 %)\n" in card
     assert "| cat | 20 | 90.0 % | 90.0 % |" in card
     assert "| from: zoo | 50 |" in card
 
@@ -390,3 +411,30 @@ def test_words_of_people_mean_nothing_in_the_card():
     assert card.startswith("# \\# \\<b\\>Big\\</b\\> \\| \\`x\\`: model 1\n")
     assert "| a\\|b \\# c | 10 |" in card
     assert "<script>" not in card
+
+
+# --- opinions ----------------------------------------------------------------------------------------------
+
+
+def test_opinions_follow_the_model_that_is_in_use():
+    project = with_model()
+    item = project.items.get(number=40)
+    before = opinions.opinion(item)
+    feature_set = project.feature_sets.get()
+    weights = -Trained.from_state(load(versions.champion(project).path)).champion.weights
+    make_version(project, 2, "retired", feature_set=feature_set, weights=weights)
+    versions.roll_back(project, None, Change(2, 1, "try it"))
+    after = opinions.opinion(item)
+    assert after.round_number == 2
+    assert after.top[0][0] != before.top[0][0]
+    versions.roll_back(project, None, Change(1, 2, "it was worse"))
+    assert opinions.opinion(item) == before
+
+
+def test_a_model_put_in_use_again_speaks_of_items_that_came_after_its_features():
+    project = with_model()
+    FeatureSet.objects.update(state="retired")
+    (item,) = make_items(project, ["red apple and red cherry"])
+    assert opinions.opinion(item).top[0][0].name == "red"
+    FeatureSet.objects.update(state="ready")
+    assert opinions.opinion(item) is None

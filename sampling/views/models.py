@@ -17,7 +17,7 @@ from projects import access
 from projects.errors import Refused
 from projects.models import Membership
 from projects.views import common
-from sampling import packages, versions
+from sampling import measures, packages, versions
 from sampling.model_forms import PutInUseForm
 from sampling.models import ModelVersion
 
@@ -90,7 +90,7 @@ def download(request: HttpRequest, project_id: int, number: int) -> HttpResponse
 
 def _one(member: Membership, found: ModelVersion, form: PutInUseForm | None = None) -> dict[str, Any]:
     used = versions.champion(member.project)
-    labels = versions.labels_of(found, list(member.project.labels.order_by("order", "position")))
+    labels = measures.labels_of(found, list(member.project.labels.order_by("order", "position")))
     if form is None:
         form = PutInUseForm(initial={"instead_of": used.round.number if used else None})
     return _page(
@@ -98,7 +98,8 @@ def _one(member: Membership, found: ModelVersion, form: PutInUseForm | None = No
         version=found,
         line=versions.line(found),
         champion=used,
-        enough=versions.ENOUGH,
+        enough=measures.ENOUGH,
+        enough_part=measures.ENOUGH_PART,
         labels=labels,
         compared=versions.compared(found.gate or {}),
         form=form,
