@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from django.conf import settings
 
 from sampling import kept
 from sampling.core import known
 from sampling.core.constraints import LABEL, Quota
 from sampling.core.crowd import Crowd
-from sampling.core.featurizers import FEATURIZERS, default_for
+from sampling.core.featurizers import Featurizer, default_for, featurizer
 from sampling.core.scarcity import Scarcity
 from sampling.core.settings import Settings
 from sampling.core.simulation import Plan
@@ -31,16 +32,16 @@ def names(text: str) -> tuple[str, ...]:
 
 def plan_of(options: Mapping[str, Any]) -> Plan:
     """What is simulated, as far as it does not depend on the data. Raises ValueError for nonsense."""
-    settings = Settings(
+    base = Settings(
         mode=options["mode"] or "",
         committee_size=options["committee"],
         class_weights=options["class_weights"] or "",
     )
     for learner in names(options["learners"]):
-        replace(settings, learner=learner)
+        replace(base, learner=learner)
     crowd = Crowd(options["noise"], options["overlap"], options["mistakes"])
     sizes = options["initial"], options["batch"], options["budget"], options["test"]
-    return Plan(names(options["strategies"]), *sizes, settings=settings, crowd=crowd)
+    return Plan(names(options["strategies"]), *sizes, settings=base, crowd=crowd)
 
 
 def scarcity_of(options: Mapping[str, Any]) -> Scarcity:
@@ -71,6 +72,11 @@ def _number(option: str, text: str, number: str) -> float:
         return float(number)
     except ValueError as error:
         raise ValueError(f"{option} {text!r} has no share; write LABEL:SHARE, say spam:0.01") from error
+
+
+def kind_of(name: str) -> type[Featurizer]:
+    """The featurizer of this name, an ONNX file of the site among them. Raises ValueError."""
+    return featurizer(name, settings.MODELS_DIR)
 
 
 @dataclass(frozen=True)
@@ -115,7 +121,7 @@ class Set:
         plan = self.plan(options)
         found = []
         for name in self._featurizers(names(options["featurizers"])):
-            x, there = kept.features(FEATURIZERS[name], self.known.contents)
+            x, there = kept.features(kind_of(name), self.known.contents)
             say(f"{self._words()}; features ({name}) {'were there' if there else 'computed'}.")
             path = folder / f"{self.name}.{len(found)}.npy"
             np.save(path, x, allow_pickle=False)
@@ -126,16 +132,16 @@ class Set:
         """The plan with what it says of labels by name."""
         plan = plan_of(options)
         labels = self.known.labels
-        settings = replace(plan.settings, task=self.known.task, quotas=quotas_of(options["quota"], labels))
+        own = replace(plan.settings, task=self.known.task, quotas=quotas_of(options["quota"], labels))
         unknown = [label for label in options["seek"] if label not in labels]
         if unknown:
             raise ValueError(f"seek: there is no label {unknown[0]!r}; there are: {_few(labels)}")
-        return replace(plan, settings=settings, wanted=tuple(labels.index(name) for name in options["seek"]))
+        return replace(plan, settings=own, wanted=tuple(labels.index(name) for name in options["seek"]))
 
     def _featurizers(self, wanted: Sequence[str]) -> list[str]:
         if not wanted:
             return [default_for(self.media)]
-        fitting = [name for name in wanted if FEATURIZERS[name].media == self.media]
+        fitting = [name for name in wanted if kind_of(name).media == self.media]
         if not fitting:
             raise ValueError(f"{self.of_path} has {self.media}s, and none of {', '.join(wanted)} is for them")
         return fitting
@@ -161,13 +167,13 @@ def told_apart(sets: Sequence[Set]) -> list[Set]:
 def facts(options: Mapping[str, Any], sets: Sequence[Set]) -> dict[str, Any]:
     """What runs must agree in to be kept together, and what they were made on."""
     plan = plan_of(options)
-    settings = {
+    common = {
         name: value for name, value in asdict(plan.settings).items() if name not in ("strategy", "learner")
     }
     chosen = {name: options[name] for name in ("limit", "quota", "seek")}
     sizes = {"initial": plan.initial, "batch": plan.batch, "budget": plan.budget, "test": plan.test}
     crowd, left = asdict(plan.crowd), asdict(scarcity_of(options))
-    made = {**sizes, **chosen, "crowd": crowd, "scarcity": left, "settings": settings}
+    made = {**sizes, **chosen, "crowd": crowd, "scarcity": left, "settings": common}
     return {"plan": made, "sets": {one.name: one.facts() for one in sets}}
 
 

@@ -14,7 +14,6 @@ from django.utils.translation import gettext_lazy
 
 from projects.models import Project
 from projects.policy_forms import STRATEGIES as OFFERED
-from projects.reasons import percent
 from sampling import charts, whatif
 from sampling.models import Comparison
 
@@ -71,8 +70,8 @@ class Row:
     """One strategy in the table; ``against`` is its difference to the reference in words."""
 
     title: str
-    height: float
-    last: float
+    height: str
+    last: str
     needed: int | None
     against: str
     beyond: bool | None
@@ -129,19 +128,13 @@ class Shown:
 
     def rows(self) -> list[Row]:
         """The table, best first."""
-        found = [self._row(name, figures) for name, figures in self._figures.items()]
-        return sorted(found, key=lambda row: -row.height)
+        best_first = sorted(self._figures.items(), key=lambda pair: -float(pair[1]["height"]))
+        return [self._row(name, figures) for name, figures in best_first]
 
     def _row(self, name: str, figures: dict[str, Any]) -> Row:
         against = "" if figures["gap"] is None else _points(figures["gap"], figures["reach"])
-        return Row(
-            self._title(name),
-            figures["height"],
-            figures["mean"][-1],
-            figures["needed"],
-            against,
-            figures["beyond"],
-        )
+        height, last = charts.percent(figures["height"]), charts.percent(figures["mean"][-1])
+        return Row(self._title(name), height, last, figures["needed"], against, figures["beyond"])
 
     @property
     def reference(self) -> str:
@@ -156,7 +149,7 @@ class Shown:
             title=_("Right answers by number of labels"),
             x_label=_("labels"),
             y_label=_("right answers"),
-            y_format=percent,
+            y_format=charts.percent,
         )
 
     def _series(self, name: str, figures: dict[str, Any]) -> charts.Series:

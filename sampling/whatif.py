@@ -53,9 +53,9 @@ def live(project: Project) -> Comparison | None:
     return project.comparisons.filter(state__in=Comparison.LIVE).first()
 
 
-def newest(project: Project) -> Comparison | None:
-    """The newest comparison, whatever became of it."""
-    return project.comparisons.order_by("-pk").first()
+def newest(project: Project, **only: Any) -> Comparison | None:
+    """The newest comparison, whatever became of it; or of those that meet conditions."""
+    return project.comparisons.filter(**only).order_by("-pk").first()
 
 
 def ask(project: Project, strategies: Sequence[str]) -> Comparison:

@@ -322,7 +322,7 @@ def test_arrays_of_pictures_are_read(tmp_path):
         (["--data", "none.jsonl", "--seeds", 0], "seeds must be at least 1"),
         (["--data", "none.jsonl", "--strategies", "luck"], "strategies has 'luck'"),
         (["--data", "none.jsonl", "--learners", "luck"], "learner is 'luck'"),
-        (["--data", "none.jsonl", "--featurizers", "luck"], "featurizers has 'luck'"),
+        (["--data", "none.jsonl", "--featurizers", "luck"], "featurizer is 'luck'; known: "),
         (
             ["--data", "none.jsonl", "--judge", "margin"],
             "judge is 'margin', but strategies are: random, default",

@@ -18,6 +18,7 @@ from projects.errors import Refused
 from projects.models import Membership
 from projects.views import common
 from sampling import replays, whatif
+from sampling.models import Comparison
 
 
 @never_cache
@@ -71,13 +72,17 @@ def stop(request: HttpRequest, project_id: int) -> HttpResponse:
 
 def _context(member: Membership, **more: Any) -> dict[str, Any]:
     project = member.project
-    found, labelled = whatif.newest(project), whatif.labelled(project)
-    seen = replays.shown(found, replays.choices(project), labelled) if found else None
+    labelled, offered = whatif.labelled(project), replays.choices(project)
+    found, before = whatif.newest(project), None
+    # What was stopped or failed leaves the result before it in view.
+    if found and found.state in (Comparison.State.STOPPED, Comparison.State.FAILED):
+        before = whatif.newest(project, state=Comparison.State.DONE)
     return {
         "membership": member,
         "project": project,
         "section": "what-if",
-        "shown": seen,
+        "shown": replays.shown(found, offered, labelled) if found else None,
+        "before": replays.shown(before, offered, labelled) if before else None,
         "labelled": labelled,
         "enough": whatif.ENOUGH,
         **more,

@@ -160,9 +160,8 @@ def _check(options: dict[str, Any]) -> None:
         raise ValueError("resume needs --json: the file that has the finished runs")
     if options["images"] and len(options["data"]) > 1:
         raise ValueError("images is for one --data file; of several, each finds its pictures beside it")
-    unknown = [name for name in datasets.names(options["featurizers"]) if name not in FEATURIZERS]
-    if unknown:
-        raise ValueError(f"featurizers has {unknown[0]!r}; known: {', '.join(FEATURIZERS)}")
+    for name in datasets.names(options["featurizers"]):
+        datasets.kind_of(name)
     plan = datasets.plan_of(options)
     if options["judge"] and options["judge"] not in plan.strategies:
         raise ValueError(f"judge is {options['judge']!r}, but strategies are: {', '.join(plan.strategies)}")
