@@ -41,11 +41,11 @@ def vote_entropy(members: FloatArray, task: Task = "single") -> FloatArray:
     members = _opinions(members, task)
     count, kinds = len(members), members.shape[-1]
     votes = members.argmax(axis=-1)
-    shares = np.stack([(votes == label).sum(axis=0) for label in range(kinds)], axis=-1) / count
+    shares = np.stack([(votes == label).mean(axis=0, dtype=np.float32) for label in range(kinds)], axis=-1)
     # The most even vote there is: members vote for one label after another.
     labels = min(count, max(kinds, 2))
-    even = np.bincount(np.arange(count) % labels)
-    return _mean(surprise(shares).sum(axis=-1) / surprise(even / count).sum())
+    even = np.asarray(np.bincount(np.arange(count) % labels) / count, np.float32)
+    return _mean(surprise(shares).sum(axis=-1) / surprise(even).sum())
 
 
 def consensus_entropy(members: FloatArray, task: Task = "single") -> FloatArray:

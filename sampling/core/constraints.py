@@ -131,7 +131,8 @@ class _Batch:
         self._covering = np.zeros(len(pool), np.bool_)
 
     def _room(self) -> IntArray:
-        return np.maximum(self._bounds.most - self._bounds.belongs[self.rows].sum(axis=0), 0)
+        taken = self._bounds.belongs[self.rows].sum(axis=0)
+        return np.asarray(np.maximum(self._bounds.most - taken, 0), np.int64)
 
     def keep(self, picks: Picks, *, anyhow: bool = False) -> None:
         """Take rows in their order, leaving out those of full groups."""

@@ -49,7 +49,7 @@ SCORES: Final[dict[str, Part]] = {
 
 # What a hybrid is made of where nothing else is said.
 WEIGHTS: Final = {"margin": 1.0, "expected-gradient": 1.0}
-_RANK: Final[dict[str, int]] = {"nothing": 0, "model": 1, "committee": 2}
+_RANK: Final[list[Needs]] = ["nothing", "model", "committee"]
 
 
 def ranks(values: FloatArray) -> FloatArray:
@@ -74,8 +74,9 @@ def hybrid(weights: Mapping[str, float] = WEIGHTS) -> Strategy:
 
     Ranks, not values: scores are spread in ways of their own, and a weight should mean the same for each.
     """
-    parts = weights_of(weights)
-    needs = max((SCORES[name].needs for name, _ in parts), key=_RANK.__getitem__, default="model")
+    parts = weights_of(weights or WEIGHTS)
+    asked: list[Needs] = [SCORES[name].needs for name, _ in parts]
+    needs = max(asked, key=_RANK.index)
     return Strategy(
         "hybrid",
         partial(_columns, parts),

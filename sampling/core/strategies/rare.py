@@ -62,4 +62,4 @@ def _nearness(x: FloatArray, seeds: FloatArray) -> FloatArray:
     near = np.full(len(x), -np.inf, np.float32)
     for part in chunks(len(seeds), 1024):
         np.maximum(near, (x @ seeds[part].T).max(axis=1), out=near)
-    return near / np.maximum(np.linalg.norm(x, axis=1), 1e-12)
+    return np.asarray(near / np.maximum(np.linalg.norm(x, axis=1), 1e-12), np.float32)
