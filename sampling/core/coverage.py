@@ -11,9 +11,9 @@ from .arrays import BoolArray, FloatArray, IntArray, chunks
 from .distances import squared, to_nearest, typical
 
 # Random rows that stand for the pool, and random rows among which the picks are looked for: bounds on memory
-# (40 MB) and time whatever the pool's size.
+# (20 MB) and time whatever the pool's size.
 LANDMARKS: Final = 1_000
-CANDIDATES: Final = 10_000
+CANDIDATES: Final = 5_000
 # What a landmark weighs at least, so that regions the model is sure of are covered in the end.
 LEAST_WEIGHT: Final = 0.01
 

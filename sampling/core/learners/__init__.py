@@ -67,5 +67,6 @@ def probas(models: Sequence[Model], x: FloatArray) -> FloatArray:
         np.concatenate([model.bias / np.float32(model.temperature) for model in linear]),
         np.concatenate([model.seen for model in linear]),
     )
-    logits = joined.logits(x).reshape(len(x), len(linear), linear[0].labels)
-    return np.stack([from_logits(logits[:, i], model.task) for i, model in enumerate(linear)])
+    shape = (len(x), len(linear), linear[0].labels)
+    together = from_logits(joined.logits(x).reshape(-1, shape[2]), linear[0].task)
+    return np.moveaxis(together.reshape(shape), 1, 0)

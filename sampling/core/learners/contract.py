@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Literal, Protocol, Self, cast
+from typing import Any, ClassVar, Final, Literal, Protocol, Self, cast
 
 import numpy as np
 from scipy.special import expit
 
-from ..arrays import BoolArray, FloatArray, IntArray, State, matrix
+from ..arrays import BoolArray, FloatArray, IntArray, State, chunks, matrix
 
 Task = Literal["single", "multi"]
 
@@ -117,13 +117,22 @@ class Evidence(ABC):
         return from_logits(self.logits(x), self.task)
 
 
+# Rows whose probabilities are worked out at once.
+_BLOCK: Final = 4_096
+
+
 def from_logits(logits: FloatArray, task: Task) -> FloatArray:
     """Probabilities (n, k) of logits (n, k): softmax for single choice, sigmoids for multi-label."""
     if task == "multi":
         return cast(FloatArray, expit(logits))
-    out: FloatArray = logits - logits.max(axis=1, keepdims=True)
-    np.exp(out, out=out)
-    out /= out.sum(axis=1, keepdims=True)
+    out = np.empty(logits.shape, np.float32)
+    for part in chunks(len(logits), _BLOCK):
+        # Labels first: numpy then works along the rows of a block that stays in the processor's cache.
+        block = np.ascontiguousarray(logits[part].T)
+        block -= block.max(axis=0)
+        np.exp(block, out=block)
+        block /= block.sum(axis=0)
+        out[part] = block.T
     return out
 
 
