@@ -42,6 +42,7 @@ TITLES: Final = {
     "dispute.resolved": gettext_lazy("Dispute resolved"),
     "dispute.undone": gettext_lazy("Decision taken back"),
     "model.put_in_use": gettext_lazy("Another model put in use"),
+    "features.changed": gettext_lazy("Features changed"),
     "model.downloaded": gettext_lazy("Model downloaded"),
     "feedback.added": gettext_lazy("Feedback from production"),
 }
@@ -55,6 +56,7 @@ SUBJECTS: Final = {
     "member": gettext_lazy("People"),
     "dispute": gettext_lazy("Disputes"),
     "model": gettext_lazy("Models"),
+    "features": gettext_lazy("Features"),
     "feedback": gettext_lazy("Feedback"),
 }
 NAMES: Final = {
@@ -74,6 +76,8 @@ NAMES: Final = {
     "version": gettext_lazy("Version"),
     "text": gettext_lazy("Text"),
     "strategy": gettext_lazy("Strategy"),
+    "featurizer": gettext_lazy("Features from"),
+    "columns": gettext_lazy("Fields beside them"),
     "learner": gettext_lazy("Learner"),
     "batch_size": gettext_lazy("Batch size"),
     "committee_size": gettext_lazy("Committee"),

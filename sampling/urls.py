@@ -3,9 +3,15 @@
 from django.urls import path
 from django.urls.resolvers import URLPattern
 
-from sampling.views import models, opinion, progress, whatif
+from sampling.views import features, models, opinion, progress, whatif
 
 urlpatterns: list[URLPattern] = [
+    path("projects/<int:project_id>/settings/features/", features.page, name="settings-features"),
+    path(
+        "projects/<int:project_id>/settings/features/live/",
+        features.now_doing,
+        name="settings-features-live",
+    ),
     path("projects/<int:project_id>/progress/", progress.page, name="progress"),
     path("projects/<int:project_id>/progress/live/", progress.now_doing, name="progress-live"),
     path("projects/<int:project_id>/items/<int:number>/opinion/", opinion.opinion, name="opinion"),
