@@ -119,7 +119,7 @@ class Set:
         targets = folder / f"{self.name}.targets.npy"
         np.save(targets, self.known.targets, allow_pickle=False)
         plan = self.plan(options)
-        found = []
+        found: list[Case] = []
         for name in self._featurizers(names(options["featurizers"])):
             x, there = kept.features(kind_of(name), self.known.contents)
             say(f"{self._words()}; features ({name}) {'were there' if there else 'computed'}.")

@@ -27,12 +27,11 @@ def report(runs: Sequence[Run], labels: Labels, judge: str | None) -> dict[str, 
 
 def found(runs: Sequence[Run], labels: Sequence[str]) -> dict[str, dict[str, float]]:
     """Of each strategy on one data set, the mean share of each label's items that it had labelled."""
-    return {
-        who: dict(
-            zip(labels, np.round(np.mean([run.found for run in some], axis=0), 4).tolist(), strict=True)
-        )
-        for who, some in comparison.grouped(runs, comparison.naming(runs)).items()
-    }
+    shares = {}
+    for who, some in comparison.grouped(runs, comparison.naming(runs)).items():
+        mean: list[float] = np.array([run.found for run in some], np.float64).mean(axis=0).tolist()
+        shares[who] = {label: round(share, 4) for label, share in zip(labels, mean, strict=True)}
+    return shares
 
 
 def text(runs: Sequence[Run], labels: Labels, options: Mapping[str, Any]) -> str:

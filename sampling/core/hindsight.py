@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from .arrays import FloatArray, IntArray
@@ -77,12 +78,13 @@ def replayed(bench: Bench, plan: Plan, strategy: str, seed: int) -> Replay:
     return out
 
 
-def _widths(labels: np.ndarray) -> np.ndarray:
+def _widths(labels: NDArray[np.float64]) -> NDArray[np.float64]:
     """What each point of a curve counts in its mean height (trapezoids); they sum to 1."""
     if len(labels) < 2:
         return np.ones(1)
     gaps = np.diff(labels)
-    return np.append(gaps, 0) / (2 * gaps.sum()) + np.append(0, gaps) / (2 * gaps.sum())
+    both = np.append(gaps, 0) + np.append(0, gaps)
+    return np.asarray(both / both.sum(), np.float64)
 
 
 @dataclass(frozen=True)

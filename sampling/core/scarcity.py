@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .arrays import FloatArray, IntArray
+from .arrays import BoolArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ class Scarcity:
         return np.flatnonzero(self._thinned(targets, left, labels, rng))
 
     def _thinned(
-        self, targets: FloatArray, left: np.ndarray, labels: list[str], rng: np.random.Generator
-    ) -> np.ndarray:
+        self, targets: FloatArray, left: BoolArray, labels: list[str], rng: np.random.Generator
+    ) -> BoolArray:
         named = np.array([labels.index(name) for name in self.rare], np.int64)
         if not len(named):
             return left
@@ -73,7 +73,7 @@ class Scarcity:
         return left
 
 
-def _uneven(first: IntArray, left: np.ndarray, imbalance: float, rng: np.random.Generator) -> np.ndarray:
+def _uneven(first: IntArray, left: BoolArray, imbalance: float, rng: np.random.Generator) -> BoolArray:
     sizes = np.bincount(first[left & (first >= 0)])
     present = rng.permutation(np.flatnonzero(sizes))
     wish = imbalance ** -(np.arange(len(present)) / max(len(present) - 1, 1))
