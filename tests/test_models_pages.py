@@ -6,6 +6,7 @@ import io
 import json
 import zipfile
 from itertools import count
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -421,7 +422,8 @@ def test_opinions_follow_the_model_that_is_in_use():
     item = project.items.get(number=40)
     before = opinions.opinion(item)
     feature_set = project.feature_sets.get()
-    weights = -Trained.from_state(load(versions.champion(project).path)).champion.weights
+    model: Any = Trained.from_state(load(versions.champion(project).path)).champion
+    weights = -model.weights
     make_version(project, 2, "retired", feature_set=feature_set, weights=weights)
     versions.roll_back(project, None, Change(2, 1, "try it"))
     after = opinions.opinion(item)

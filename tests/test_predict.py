@@ -7,6 +7,7 @@ import io
 import json
 import tracemalloc
 import zipfile
+from typing import Any
 
 import numpy as np
 import pytest
@@ -141,7 +142,8 @@ def test_an_older_model_is_asked_by_its_number(tmp_path):
     project = ready(make_project(labels=["a", "b"]))
     feature_set = project.feature_sets.get()
     versions.listed(project).update(state="retired")
-    other = -predicting.Predictor.of(project, 1).model.weights
+    model: Any = predicting.Predictor.of(project, 1).model
+    other = -model.weights
     make_version(project, 2, feature_set=feature_set, weights=other)
     file = written(tmp_path, [{"text": f"a text of {n}"} for n in range(5)])
     predict(project, file, tmp_path / "one.jsonl", "--model", "1")

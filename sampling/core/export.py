@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -95,7 +95,7 @@ def _forest(graph: Graph, state: State) -> tuple[str, int]:
     return evidence, int(state["dimension"])
 
 
-def _trees(state: State) -> dict[str, object]:
+def _trees(state: State) -> dict[str, Any]:
     """The forest as attributes of its operator: what its trees say, summed up."""
     columns, roots = state["columns"], state["roots"]
     leaf = columns < 0

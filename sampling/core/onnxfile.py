@@ -17,7 +17,11 @@ from .arrays import IntArray
 _IR, _OPSET, _ML_OPSET = 8, 17, 3
 ML: Final = "ai.onnx.ml"
 FLOAT, INT, DOUBLE = 1, 7, 11
-_TYPES: Final = {FLOAT: np.dtype("<f4"), INT: np.dtype("<i8"), DOUBLE: np.dtype("<f8")}
+_TYPES: Final[dict[int, np.dtype[Any]]] = {
+    FLOAT: np.dtype("<f4"),
+    INT: np.dtype("<i8"),
+    DOUBLE: np.dtype("<f8"),
+}
 
 
 @dataclass

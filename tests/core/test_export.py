@@ -1,6 +1,7 @@
 """Models as ONNX, read back by onnxruntime."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -40,8 +41,9 @@ def examples(task, labels=4, rows=80, columns=12):
 def test_every_learner_s_model_gives_the_same_probabilities_as_onnx(learner, task):
     x, targets = examples(task)
     # Without folds it is quick; the temperature that they would fit is given.
-    recipe = replace(LEARNERS[learner], folds=0)
-    model = replace(recipe.fit(x, targets, task, np.random.default_rng(0)).model, temperature=0.6)
+    recipe: Any = LEARNERS[learner]
+    fitted: Any = replace(recipe, folds=0).fit(x, targets, task, np.random.default_rng(0)).model
+    model = replace(fitted, temperature=0.6)
     wide = np.concatenate([x, 20 * x[:10], np.zeros_like(x[:1])])
     opened = session(model.state())
     for rows in (wide, wide[:1], wide[:0]):
@@ -53,7 +55,7 @@ def test_a_forest_of_deep_trees_over_many_labels_falls_the_same_way():
     rng = np.random.default_rng(5)
     x = rng.standard_normal((900, 6)).astype(np.float32)
     targets = np.eye(40, dtype=np.float32)[rng.integers(0, 40, 900)]
-    model = Forest(trees=7, folds=0).fit(x, targets, "single", rng).model
+    model: Any = Forest(trees=7, folds=0).fit(x, targets, "single", rng).model
     assert len(model.columns) > 7 * 300
     # Rows that lie on the limits themselves are where rounding would show.
     edge = np.tile(x[:1], (len(model.limits), 1))

@@ -65,8 +65,9 @@ class Command(BaseCommand):
     def _predict(self, options: dict[str, Any], out: Path, form: str) -> None:
         project = found(options["project"])
         predictor = Predictor.of(project, options["model"])
-        named = ("encoding", "delimiter", "id")
-        wanted = Columns(content=options["text"] or "", **{name: options[name] or "" for name in named})
+        content, id_ = options["text"] or "", options["id"] or ""
+        reading: dict[str, Any] = {name: options[name] or "" for name in ("encoding", "delimiter")}
+        wanted = Columns(content=content, id=id_, **reading)
         tally, part = Tally(), out.with_name(f".{out.name}.{os.getpid()}.part")
         progress = _Progress(self.stderr, tally)
         with predicting.opened(options["file"], wanted) as reader:
