@@ -79,7 +79,7 @@ def known_to(source: Source) -> Snapshot:
     asked = _asked(project)
     targets = _targets(source, training)
     rows = _rows(source, training)
-    checks = round(wishes.check_share(policy) * policy.batch_size)
+    checks = _checks(source)
     reported = _reported(project)[:checks]
     free = queries.pool(project).exclude(pk__in=asked.values("item_id"))
     pool = source.rows(free.exclude(pk__in=reported))
@@ -154,6 +154,15 @@ def _checkable(project: Project, training: list[queries.Known]) -> IntArray:
     return np.flatnonzero(free)
 
 
+def _checks(source: Source) -> int:
+    """How many settled items may be asked about again: the share of the stream, less what waits of it."""
+    share = round(wishes.check_share(source.policy) * source.policy.batch_size)
+    waiting = QueueEntry.objects.filter(
+        project=source.project, stream=QueueEntry.Stream.CHECK, state=QueueEntry.State.LIVE, free__gt=0
+    )
+    return max(0, share - waiting.count()) if share else 0
+
+
 def _unaskable(project: Project) -> set[int]:
     """Items that nobody can be asked about once more: somebody is, or everybody was."""
     live = QueueEntry.objects.filter(project=project, state=QueueEntry.State.LIVE)
@@ -206,8 +215,8 @@ def _present(rows: IntArray) -> IntArray:
 
 def _waiting(source: Source, asked: QuerySet[QueueEntry], reported: list[int]) -> IntArray:
     """Rows of open items that people are asked about, whatever the round picks."""
-    mine = Q(pk__in=asked.values("item_id")) | Q(pk__in=reported, state=Item.State.OPEN)
-    return source.rows(source.project.items.filter(mine, holdout=False))
+    mine = Q(pk__in=asked.values("item_id")) | Q(pk__in=reported)
+    return source.rows(source.project.items.filter(mine, state=Item.State.OPEN, holdout=False))
 
 
 def _groups(source: Source, settings: Settings, pool: IntArray) -> BoolArray | None:

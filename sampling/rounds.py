@@ -28,15 +28,14 @@ from sampling.snapshots import Outcome, Scorer, Snapshot
 
 log = logging.getLogger(__name__)
 
-
-class Overtaken(Exception):
-    """Somebody put another model in use while the round ran: what it compared no longer holds."""
-
-
 # A round whose worker died so often rests like one that failed.
 DEATHS = 3
 # Files of scores kept a project: only the newest is ever read.
 SCORES_KEPT = 3
+
+
+class Overtaken(Exception):
+    """Somebody put another model in use while the round ran: what it compared no longer holds."""
 
 
 def advance(project_id: int) -> bool:
@@ -124,10 +123,8 @@ def _run(round_: Round) -> None:
                 mine().update(step=name)
 
             _work(round_, mine, step, scoring.shared(round_, heart.check))
-    except (Overtaken, IntegrityError):
-        log.warning(
-            "Round %s of project %s begins anew: the model in use changed.", round_.number, round_.project_id
-        )
+    except Overtaken:
+        log.warning("Round %s of project %s begins anew.", round_.number, round_.project_id)
         mine().update(state=Round.State.QUEUED, step="", heartbeat_at=None)
     except claims.Lost:
         log.warning("Round %s of project %s went to another worker.", round_.number, round_.project_id)
@@ -162,9 +159,7 @@ def _work(
     measured = {**_measured(round_, known, outcome, table), "newest": ready[-1].last}
     step("publish")
     files = _save(round_, known, table, outcome)
-    result = _Result(
-        known, table.items, outcome, mark, files, champion, measured | {"newest": ready[-1].last}
-    )
+    result = _Result(known, table.items, outcome, mark, files, champion, measured)
     try:
         _publish(round_, mine(), result)
     except BaseException:

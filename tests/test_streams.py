@@ -211,8 +211,13 @@ def test_what_is_asked_again_stays_in_the_queue_until_somebody_answers():
     turn(project)
     before = live(project, stream="check")
     label(project, 10, text__startswith="red")
-    turn(project)
-    assert {entry.pk for entry in before} <= {entry.pk for entry in live(project, stream="check")}
+    newest = turn(project)
+    after = live(project, stream="check")
+    assert {entry.pk for entry in before} <= {entry.pk for entry in after}
+    # Never more of them at a time than the share of the stream, and none counts as waiting twice.
+    assert len(after) <= 2
+    known = snapshots.load(newest.snapshot)[0]
+    assert not set(known.waiting.tolist()) & set(known.training.tolist())
 
 
 @pytest.mark.parametrize("source", ["adjudicated", "gold"])
