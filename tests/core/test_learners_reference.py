@@ -54,6 +54,7 @@ def test_fewer_rows_than_columns_give_what_all_columns_would():
 def test_of_several_strengths_the_one_that_predicts_best_out_of_fold_is_taken(noise):
     positions = rng(1).integers(3, size=150)
     x = (np.eye(3, 40)[positions] + rng(2).normal(0, noise / 6, (150, 40))).astype(np.float32)
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
     targets = one_hot(positions, 3)
 
     def cost(strength):
