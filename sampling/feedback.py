@@ -11,6 +11,7 @@ import numpy as np
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.utils.timezone import now
+from django.utils.translation import gettext_lazy
 
 from projects import audit
 from projects.models import Item, Project
@@ -24,6 +25,14 @@ CHUNK: Final = 500
 # Decisions that further votes do not change.
 FIRM: Final = (Item.Source.ADJUDICATED, Item.Source.GOLD)
 Labels = tuple[int, ...]
+# What becomes of feedback, by ``outcome``, after a number of rows.
+OUTCOMES: Final = {
+    "ask": gettext_lazy("go back to people, before anything else"),
+    "agrees": gettext_lazy("need nothing: the label, or the model in use, says the same"),
+    "holdout": gettext_lazy("are of the hold-out, which stays as it is"),
+    "firm": gettext_lazy("were decided by a lead or known as gold: look at them yourself"),
+    "away": gettext_lazy("are excluded, or wait for a lead's decision already"),
+}
 
 
 # --- reads: for rounds -------------------------------------------------------------------------------------
@@ -95,6 +104,11 @@ class Report:
     @property
     def stored(self) -> int:
         return self.outcomes.total()
+
+    @property
+    def lines(self) -> list[tuple[int, str]]:
+        """How many rows came to what end, in words."""
+        return [(self.outcomes[end], str(words)) for end, words in OUTCOMES.items() if self.outcomes[end]]
 
     def as_dict(self) -> dict[str, int]:
         """For the history."""

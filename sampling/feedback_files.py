@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Final
+from typing import BinaryIO, Final
 
 from django.utils.translation import gettext as _
 
 from projects.errors import Refused
 from projects.files.candidates import digest, label_name
+from projects.files.columns import Columns
 from projects.files.problems import Bad, Problem, Problems, shorten
 from projects.files.records import Reader, Row
+from projects.files.sources import open_file
 from projects.models import Item, Label, Project
 from sampling.feedback import CHUNK, Word
 
@@ -75,6 +77,16 @@ class Found:
     words: list[Word] = field(default_factory=list)
     rows: int = 0
     problems: Problems = field(default_factory=Problems)
+
+
+def read_file(
+    project: Project, file: BinaryIO, wanted: FeedbackColumns, reading: Columns | None = None
+) -> Found:
+    """Open a table and read the whole of it. Refuses what is no table, and what ``read`` refuses."""
+    with open_file(file, reading or Columns()) as reader:
+        if reader.media != "text":
+            raise Refused(_("Feedback is a table: CSV or JSON lines."))
+        return read(project, reader, wanted)
 
 
 def read(project: Project, reader: Reader, wanted: FeedbackColumns) -> Found:

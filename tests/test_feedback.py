@@ -6,7 +6,9 @@ import io
 import json
 
 import pytest
+from django.core.files.base import ContentFile
 from django.core.management import CommandError, call_command
+from django.urls import reverse
 from django.utils.timezone import now
 
 from projects.models import Event, Item
@@ -266,3 +268,50 @@ def test_a_long_file_costs_the_same_queries_a_piece(tmp_path, django_assert_max_
     with django_assert_max_num_queries(60):
         said = told(project, [{"id": n} for n in range(1, 1201)], tmp_path=tmp_path)
     assert "1,200 of 1,200 rows were taken in" in said
+
+
+# --- the page ----------------------------------------------------------------------------------------------
+
+
+def hand_in(client, project, text, **fields):
+    client.force_login(make_lead(project).user)
+    file = ContentFile(text.encode(), "in.csv")
+    response = client.post(reverse("model-feedback", args=[project.pk]), {"file": file, **fields})
+    return response.status_code, " ".join(response.content.decode().split())
+
+
+def test_a_lead_hands_a_table_in_on_the_page(client):
+    project = project_of()
+    status, page = hand_in(client, project, "id,label\n1,dog\n2,wrong\n")
+    assert status == 200
+    assert "2 rows were taken in." in page
+    assert "2 go back to people" in page
+    assert "2 items wait for the next round" in page
+    assert waiting(project) == ["a cat", "a dog"]
+
+
+def test_the_page_lists_rows_that_cannot_be_used_and_takes_nothing_in(client):
+    project = project_of()
+    table = "id,label\n1,dog\n2,<b>bird</b>\n"
+    status, page = hand_in(client, project, table)
+    assert status == 422
+    assert "1 row cannot be used" in page
+    assert "&lt;b&gt;bird" in page
+    assert not Feedback.objects.exists()
+    status, page = hand_in(client, project, table, good_rows="on")
+    assert status == 200
+    assert "1 row was taken in." in page
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "The file is empty"),
+        ("what\nx\n", "neither a column"),
+        ("id\n" + "1\n" * 1_000_001, "larger than 2 MB"),
+    ],
+)
+def test_the_page_refuses_other_files_in_a_sentence(client, text, words):
+    status, page = hand_in(client, project_of(), text)
+    assert status == 422
+    assert words in page

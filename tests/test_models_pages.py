@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import pytest
+from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.urls import reverse
 
@@ -32,22 +33,27 @@ from tests.versions import figures, make_version
 pytestmark = pytest.mark.django_db
 Role = Membership.Role
 
+ACTS = ("model-download", "model-use")
 PAGES = [
     ("models", "get", Role.LEAD),
     ("model", "get", Role.LEAD),
+    ("model-feedback", "get", Role.LEAD),
+    ("model-feedback", "post", Role.LEAD),
     ("model-download", "post", Role.LEAD),
     ("model-use", "post", Role.ADMIN),
 ]
 
 
 def address(name, project, number=1):
-    return reverse(name, args=[project.pk] if name == "models" else [project.pk, number])
+    return reverse(name, args=[project.pk, number] if name in {"model", *ACTS} else [project.pk])
 
 
 def ask(client, user, page, project):
     name, method, _ = page
     client.force_login(user)
     data = {"reason": "because", "instead_of": 2} if name == "model-use" else {}
+    if name == "model-feedback":
+        data = {"file": ContentFile(b"id\n1\n", "in.csv")}
     return getattr(client, method)(address(name, project), data)
 
 
@@ -74,7 +80,7 @@ def gate_of(lost, won, n=100, **slices):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page[0])
 def test_members_of_the_lowest_role_that_may_get_the_page(client, page):
-    project = two_versions()
+    project = two_versions(items=1)
     assert ask(client, make_member(project, role=page[2]).user, page, project).status_code in {200, 302}
 
 

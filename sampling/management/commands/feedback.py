@@ -13,19 +13,11 @@ from django.core.management.base import BaseCommand, CommandError
 from projects import files
 from projects.errors import Refused
 from projects.files.columns import Columns
-from projects.files.sources import open_file
 from sampling import feedback, feedback_files
 from sampling.feedback_files import FeedbackColumns, Found
 from sampling.management.commands.predict import found as project_of
 
 SHOWN = 50
-OUTCOMES = {
-    "ask": "go back to people, before anything else",
-    "agrees": "need nothing: the label, or the model in use, says the same",
-    "holdout": "are of the hold-out, which stays as it is",
-    "firm": "were decided by a lead or known as gold: look at them yourself",
-    "away": "are excluded or wait for a lead's decision already",
-}
 
 
 class Command(BaseCommand):
@@ -62,9 +54,8 @@ class Command(BaseCommand):
         except Refused as refusal:
             raise CommandError(str(refusal), returncode=1) from None
         self.stdout.write(self.style.SUCCESS(f"{report.stored:,} of {found.rows:,} rows were taken in."))
-        for outcome, words in OUTCOMES.items():
-            if number := report.outcomes[outcome]:
-                self.stdout.write(f"  {number:,} {words}")
+        for number, words in report.lines:
+            self.stdout.write(f"  {number:,} {words}")
         if report.known:
             self.stdout.write(f"{report.known:,} were known already.")
 
@@ -75,10 +66,8 @@ class Command(BaseCommand):
         names = ("id", "text", "label", "note", "separator")
         wanted = FeedbackColumns(**{name: options[name] for name in names})
         reading = Columns(encoding=options["encoding"], delimiter=options["delimiter"])
-        with path.open("rb") as file, open_file(cast(BinaryIO, file), reading) as reader:
-            if reader.media != "text":
-                raise Refused("Feedback is a table: CSV or JSON lines.")
-            return feedback_files.read(project, reader, wanted)
+        with path.open("rb") as file:
+            return feedback_files.read_file(project, cast(BinaryIO, file), wanted, reading)
 
     def _say_problems(self, found: Found) -> None:
         for problem in found.problems.to_json()[:SHOWN]:
