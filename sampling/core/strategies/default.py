@@ -30,7 +30,7 @@ def covered(scores: Scores, pool: Pool, size: int, rng: np.random.Generator) -> 
     places = -(-np.bincount(scores.cluster) * size // len(pool))
     rows = some[covering(pool.features[some], landmarks, scores.cluster[some], places, size)]
     # Candidates may run out of rows in a cluster that has places left: then the best of the others.
-    order = scores.order()
+    order = scores.best(2 * size)
     rows = np.concatenate([rows, order[~np.isin(order, rows)][: size - len(rows)]])
     rows = rows[interleaved(scores.cluster[rows], -np.arange(size, dtype=np.float32))]
     return Picks.of(rows, covering=True)
