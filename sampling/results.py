@@ -57,6 +57,7 @@ def _of_set(runs: Sequence[Run], labels: Sequence[str], shown: Sequence[str]) ->
         "strategy",
         "mean accuracy",
         f"at {budget}",
+        "macro-F1",
         "over random",
         f"labels for random at {budget}",
         "ratio",
@@ -70,7 +71,8 @@ def _of_set(runs: Sequence[Run], labels: Sequence[str], shown: Sequence[str]) ->
             name,
             tables.share(row["area"], row["area_se"]),
             tables.share(row["final"]),
-            tables.points(row["over_random"], row["over_random_se"]) if name != BASELINE else "",
+            tables.share(row["final_f1"]),
+            tables.points(row["over_random"], row["over_random_se"]) if not _is_baseline(name) else "",
             reached if needed is None else f"{needed:.0f}",
             tables.ratio(row["ratio"], row["ratio_se"]),
         ]
@@ -82,10 +84,15 @@ def _overall(overall: Mapping[str, Figures]) -> str:
     head = ["strategy", "mean accuracy", "over random", "mean ratio", "sets", "reached"]
     rows = []
     for name, row in _best_first(overall):
-        over = "" if name == BASELINE else tables.points(row["over_random"], row["over_random_se"])
+        over = "" if _is_baseline(name) else tables.points(row["over_random"], row["over_random_se"])
         sets = [f"{row[key]:.0f}" for key in ("sets", "reached")]
         rows.append([name, tables.share(row["area"]), over, tables.ratio(row["mean_ratio"]), *sets])
     return tables.aligned(head, rows)
+
+
+def _is_baseline(name: str) -> bool:
+    """Whether this is random, under whichever learner and featurizer: what others are compared with."""
+    return name.partition(" ")[0] == BASELINE
 
 
 def _judged(name: str, cases: Sequence[Mapping[str, Any]]) -> str:

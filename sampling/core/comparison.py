@@ -115,7 +115,8 @@ def summary(runs: Sequence[Run]) -> dict[str, Figures]:
 def figures(runs: Sequence[Run], baseline: Sequence[Run]) -> Figures:
     """What runs of one strategy show beside those of random, which may be none (then the figures are None).
 
-    ``area``: mean height of the mean curve; ``over_random``: the mean difference in height, paired by seed;
+    ``area``: mean height of the mean curve; ``final`` and ``final_f1``: accuracy and macro-F1 in the end;
+    ``over_random``: the mean difference in height, paired by seed;
     ``labels_for_random_at_budget``: where the mean curve reaches what random has in the end, and ``ratio``,
     the same as a share of the budget. ``*_se`` are standard errors over seeds, that of the ratio by leaving
     out one seed after the other (jackknife).
@@ -129,6 +130,7 @@ def figures(runs: Sequence[Run], baseline: Sequence[Run]) -> Figures:
         "area": round(area(labels, accuracy), 4),
         "area_se": _rounded(standard_error([run.height for run in runs]), 4),
         "final": round(float(accuracy[-1]), 4),
+        "final_f1": round(float(np.mean([run.macro_f1[-1] for run in runs])), 4),
         "over_random": _rounded(gap[0], 4) if gap else None,
         "over_random_se": _rounded(gap[1], 4) if gap else None,
         "labels_for_random_at_budget": _rounded(needed, 1),

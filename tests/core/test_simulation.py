@@ -161,13 +161,13 @@ def test_the_summary_by_hand():
     found = simulation.summary(runs)
     # Random's mean curve is .3, .5, .7; the default passes .7 three quarters of the way from 10 to 20.
     assert found["random"] == {
-        "seeds": 2, "area": 0.5, "area_se": 0.1, "final": 0.7,
+        "seeds": 2, "area": 0.5, "area_se": 0.1, "final": 0.7, "final_f1": 0.7,
         "over_random": 0.0, "over_random_se": 0.0,
         "labels_for_random_at_budget": 30.0, "ratio": 1.0, "ratio_se": None,
     }  # fmt: skip
     # Paired with the one seed that both have: .725 - .4.
     assert found["default"] == {
-        "seeds": 1, "area": 0.725, "area_se": None, "final": 0.9,
+        "seeds": 1, "area": 0.725, "area_se": None, "final": 0.9, "final_f1": 0.9,
         "over_random": 0.325, "over_random_se": None,
         "labels_for_random_at_budget": 17.5, "ratio": 0.583, "ratio_se": None,
     }  # fmt: skip
