@@ -214,7 +214,7 @@ def _saving(found: Mapping[str, Any]) -> tuple[str, str]:
     beyond = charts.plain(found["limit"])
     floor = beyond if low is None else charts.plain(round(low))
     if high is None:
-        random = _("more than %(floor)s") % {"floor": floor}
+        random = _("%(floor)s or more") % {"floor": floor}
     else:
         random = _("%(low)s to %(high)s") % {"low": floor, "high": charts.plain(round(high))}
     words = _("%(labels)s labels made a model as good as %(random)s random ones would.") % {

@@ -156,43 +156,51 @@ def test_the_control_is_looked_at_every_few_rounds():
 STRANGE = "zebra lion {} giraffe {} elephant"
 
 
-def bring(project, count, text):
+def bring(project, texts):
     """Items that come later, with features."""
-    make_items(project, [text.format(n, n * 7) for n in range(count)])
+    make_items(project, texts)
     turn(project)
 
 
-def test_new_items_like_the_old_raise_no_alert_and_grow_old(monkeypatch):
+def alike(count):
+    """Texts of the two kinds that a loop has, none of them a copy."""
+    rng, kinds = np.random.default_rng(0), ("blue sky {} over the sea {}", "red apple {} and cherry {}")
+    numbers = 2 * rng.integers(200, size=(count, 2)) + (np.arange(count) % 2)[:, None]
+    factors = (5, 7)
+    return [kinds[n % 2].format(a, b * factors[n % 2]) for n, (a, b) in enumerate(numbers.tolist())]
+
+
+def strange(count):
+    return [STRANGE.format(n, n * 7) for n in range(count)]
+
+
+@pytest.mark.parametrize(("settled", "grown"), [(200, False), (60, True)])
+def test_new_items_like_the_old_raise_no_alert_and_grow_old(monkeypatch, settled, grown):
+    monkeypatch.setattr(figures, "SETTLED_NEW", settled)
     project = with_model(items=400)
     boundary = project.rounds.latest("number").metrics["drift"]["boundary"]
-    texts = ["red apple {} and cherry {}", "blue sky {} over the sea {}"]
-    for text in texts:
-        bring(project, 30, text)
+    bring(project, alike(60))
     found = make_round(project).metrics["drift"]
-    assert (found["alert"], found["new"], found["boundary"]) == (False, 60, boundary)
-    for text in texts:
-        bring(project, 70, text)
-    found = make_round(project).metrics["drift"]
-    assert (found["alert"], found["new"]) == (False, 200)
-    assert found["boundary"] == project.items.latest("pk").pk
+    assert (found["alert"], found["new"]) == (False, 60)
+    assert found["boundary"] == (project.items.latest("pk").pk if grown else boundary)
 
 
 def test_new_items_unlike_the_old_raise_an_alert_and_are_named():
     project = with_model(items=300)
-    bring(project, 60, STRANGE)
+    bring(project, strange(60))
     round_ = make_round(project)
     found = round_.metrics["drift"]
     assert (found["alert"], found["old"], found["new"]) == (True, 300, 60)
-    strange = Item.objects.in_bulk(found["strange"])
-    assert len(strange) == 60
-    assert all(item.text.startswith("zebra") for item in strange.values())
+    named = Item.objects.in_bulk(found["strange"])
+    assert len(named) == 60
+    assert all(item.text.startswith("zebra") for item in named.values())
     following = Round(project=project, number=round_.number + 1)
     assert figures.new_region(following) == found["strange"]
 
 
 def test_the_alert_ends_when_the_model_has_met_the_new_items():
     project = with_model(items=300)
-    bring(project, 60, STRANGE)
+    bring(project, strange(60))
     make_round(project)
     zebras = list(project.items.filter(text__startswith="zebra").order_by("number"))[:20]
     Item.objects.filter(pk__in=[item.pk for item in zebras]).update(
@@ -206,7 +214,7 @@ def test_the_alert_ends_when_the_model_has_met_the_new_items():
 
 def test_a_few_new_items_are_not_compared():
     project = with_model(items=300)
-    bring(project, 39, STRANGE)
+    bring(project, strange(39))
     found = make_round(project).metrics["drift"]
     assert (found["new"], "alert" in found) == (39, False)
     assert np.isfinite(found["boundary"])
