@@ -20,14 +20,14 @@ from sampling.core.modelfiles import PREFIX, offered
 from sampling.models import FeatureSet
 
 MOST_COLUMNS: Final = 10
-# The registry of the core in words, by media; the first is the default.
+# The registry of the core in words, by media.
 BUILT_IN: Final = {
     "text": {
-        "lsa-wordllama": gettext_lazy("Words, characters and English word vectors (recommended)"),
+        "lsa-wordllama": gettext_lazy("Words, characters and English word vectors"),
         "lsa": gettext_lazy("Words and characters alone, for any language"),
     },
     "image": {
-        "efficientnet-lite0": gettext_lazy("A small network trained on photographs (recommended)"),
+        "efficientnet-lite0": gettext_lazy("A small network trained on photographs"),
         "hog-colour": gettext_lazy("Shapes and colours alone, without a network"),
     },
 }
@@ -35,7 +35,11 @@ BUILT_IN: Final = {
 
 def choices(project: Project) -> list[tuple[str, str]]:
     """Featurizers that the project may use: those built in, and the models in the site's folder."""
-    built_in = [(name, str(words)) for name, words in BUILT_IN[project.media].items()]
+    best = default_for(project.media)
+    built_in = [
+        (name, _("%(name)s (recommended)") % {"name": words} if name == best else str(words))
+        for name, words in BUILT_IN[project.media].items()
+    ]
     found = [(name, told(name)) for name in offered(settings.MODELS_DIR, project.media)]
     chosen = generations.wanted(project)
     if chosen not in dict([*built_in, *found]):

@@ -94,6 +94,10 @@ def _current(project: Project, newest: int) -> FeatureSet:
     latest = project.feature_sets.order_by("-generation").first()
     if latest and generations.is_wanted(latest, project) and not _outgrown(latest, newest):
         return latest
+    # Whoever changed it began the next generation already; we may have read the project before that.
+    project.refresh_from_db(fields=["featurizer", "feature_columns"])
+    if latest and generations.is_wanted(latest, project) and not _outgrown(latest, newest):
+        return latest
     return generations.begin(project, latest)
 
 

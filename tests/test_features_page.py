@@ -93,6 +93,19 @@ def test_rounds_run_on_the_old_features_until_the_new_ones_are_whole(monkeypatch
 
 
 @pytest.mark.django_db
+def test_a_worker_that_read_the_project_before_the_change_makes_no_other_features():
+    project = make_project(items=[f"text {n}" for n in range(6)], featurizer="lsa")
+    while features.advance(project, now()):
+        pass
+    stale = Project.objects.get(pk=project.pk)
+    ask(project, "lsa-wordllama")
+    while features.advance(stale, now()):
+        pass
+    assert generations.usable(project).featurizer == "lsa-wordllama"
+    assert project.feature_sets.count() == 2
+
+
+@pytest.mark.django_db
 def test_going_back_before_they_are_whole_drops_the_new_ones(django_capture_on_commit_callbacks):
     project = make_project(items=[f"text {n}" for n in range(6)], featurizer="lsa")
     while features.advance(project, now()):
