@@ -62,7 +62,7 @@ def test_cluster_margin_is_round_robin_over_the_margin_set(seed, size):
     assert set(rows.tolist()) <= set(among.tolist())
     cluster = nearest(x, pool.centres)[0]
     left = np.bincount(cluster[among], minlength=8)
-    order, wanted = sorted(np.flatnonzero(left), key=lambda c: (left[c], c)), list[int]()
+    order, wanted = sorted(np.flatnonzero(left).tolist(), key=lambda c: (left[c], c)), list[int]()
     while len(wanted) < size:
         for c in order:
             if left[c]:
