@@ -51,6 +51,7 @@ def _facts(version: ModelVersion) -> dict[str, Any]:
         "featurizer": features.featurizer if features else "unknown",
         "features": features,
         "policy": version.round.policy,
+        "seed": ", ".join(map(str, version.seed)),
         "guidelines": project.guideline_version,
         "labels": [(plain(one.name), plain(one.description), one.retired_at) for one in labels],
         "lines": [_line(line) for line in lines],

@@ -395,6 +395,7 @@ def test_the_card_tells_facts_under_the_usual_headings():
         "Caveats and recommendations",
     ]
     assert "- Data snapshot: 10 labelled items" in card
+    assert f"- Seed: {project.seed}, 1\n" in card
     assert "| red | 5 |\n| blue | 5 |" in card
     assert "Answers before the snapshot, by 2 people" in card
     assert "**The items were not drawn at random.**" in card
