@@ -28,16 +28,21 @@ def counted(*counts):
 def plain_score(pool):
     """One row after another, one seed after another."""
     wanted = sought(pool).tolist()
-    seeds = [] if pool.examples is None else list(pool.examples)
-    if pool.targets is not None:
-        settled = zip(pool.labelled[: len(pool.targets)], pool.targets, strict=True)
-        seeds += [x for x, target in settled if any(target[label] > 0.5 for label in wanted)]
+    seeds, others = [] if pool.examples is None else list(pool.examples), []
+    if pool.targets is not None and wanted:
+        for x, target in zip(pool.labelled[: len(pool.targets)], pool.targets, strict=True):
+            (seeds if any(target[label] > 0.5 for label in wanted) else others).append(x)
+
+    def nearness(x, rows):
+        return (1 + max(x @ row / np.linalg.norm(x) / np.linalg.norm(row) for row in rows)) / 2
+
     found = []
     for row, x in enumerate(pool.features):
         parts = []
-        if seeds:
-            cosines = [x @ seed / np.linalg.norm(x) / np.linalg.norm(seed) for seed in seeds]
-            parts.append((1 + max(cosines)) / 2)
+        if seeds and others:
+            parts.append((1 + nearness(x, seeds) - nearness(x, others)) / 2)
+        elif seeds:
+            parts.append(nearness(x, seeds))
         if wanted and pool.proba is not None:
             parts.append(max(pool.proba[row, label] for label in wanted))
         found.append(np.mean(parts) if parts else 0.0)
@@ -87,12 +92,15 @@ def test_what_the_admin_names_is_looked_for_and_nothing_else():
 
 def test_nearness_and_odds_by_hand():
     features = floats([[1, 0], [0, 1], [-1, 0]])
-    labelled, targets = floats([[1, 0], [0, 1], [-2, 0]]), floats([[0, 1], [1, 0]])
-    near = Pool(features, labelled, targets=targets, wanted=np.array([1]))
-    assert near_rare(near, rng()) == pytest.approx([1, 0.5, 0])
+    labelled, targets, wanted = floats([[1, 0], [0, 1], [-2, 0]]), floats([[0, 1], [1, 0]]), np.array([1])
+    # The first row is wanted, the second something else; nobody knows what the third is.
+    near = Pool(features, labelled, targets=targets, wanted=wanted)
+    assert near_rare(near, rng()) == pytest.approx([0.75, 0.25, 0.25])
     proba = floats([[1, 0], [0.4, 0.6], [0, 1]])
-    both = Pool(features, labelled, proba=proba, targets=targets, wanted=np.array([1]))
-    assert near_rare(both, rng()) == pytest.approx([0.5, 0.55, 0.5])
+    both = Pool(features, labelled, proba=proba, targets=targets, wanted=wanted)
+    assert near_rare(both, rng()) == pytest.approx([0.375, 0.425, 0.625])
+    alone = Pool(features, labelled, targets=targets[:1], wanted=wanted)
+    assert near_rare(alone, rng()) == pytest.approx([1, 0.5, 0])
     # A row of length 2 points where it points.
     assert near_rare(Pool(features, examples=floats([[0, 2]])), rng()) == pytest.approx([0.5, 1, 0.5])
 

@@ -48,7 +48,7 @@ SCORES: Final[dict[str, Part]] = {
 }
 
 # What a hybrid is made of where nothing else is said.
-WEIGHTS: Final = {"margin": 1.0, "expected-gradient": 1.0}
+WEIGHTS: Final = {"margin": 1.0, "typicality": 0.5}
 _RANK: Final[list[Needs]] = ["nothing", "model", "committee"]
 
 

@@ -19,14 +19,18 @@ def near_rare(pool: Pool, _rng: np.random.Generator) -> FloatArray:
 
     Wanted are the labels that the admin named (``pool.wanted``), or else the rarest of those that were seen.
     Nearness is the largest cosine to a row that was settled as one of them, or that the admin named
-    (``pool.examples``), mapped to [0, 1]; the odds are the champion's largest probability of one of them. The
-    score is the mean of both, or what there is; 0 for all rows where nothing is known, so chance decides.
+    (``pool.examples``), less the largest to a row that was settled as something else, mapped to [0, 1]: so a
+    neighbourhood that turns out to hold others is left. The odds are the champion's largest probability of
+    one of them. The score is the mean of both, or what there is; 0 for all rows where nothing is known, so
+    that chance decides.
     """
     wanted = sought(pool)
-    seeds = _seeds(pool, wanted)
+    seeds, others = _seeds(pool, wanted)
     parts = []
     if len(seeds):
-        parts.append((1 + _nearness(pool.features[:], seeds)) / 2)
+        x = pool.features[:]
+        near = (1 + _nearness(x, seeds)) / 2
+        parts.append((1 + near - (1 + _nearness(x, others)) / 2) / 2 if len(others) else near)
     if len(wanted) and (pool.proba is not None or pool.champion is not None):
         parts.append(pool.proba_of(slice(None))[:, wanted].max(axis=1))
     if not parts:
@@ -47,13 +51,14 @@ def sought(pool: Pool) -> IntArray:
     return np.sort(fewest[: math.ceil(len(seen) * RAREST)])
 
 
-def _seeds(pool: Pool, wanted: IntArray) -> FloatArray:
-    """Rows that are known to be what is looked for (s, d)."""
-    found = [] if pool.examples is None else [pool.examples]
+def _seeds(pool: Pool, wanted: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Rows that are known to be what is looked for (s, d), and those known to be something else (o, d)."""
+    found, others = [] if pool.examples is None else [pool.examples], np.empty((0, 0), np.float32)
     if pool.targets is not None and pool.labelled is not None and len(wanted):
-        has = pool.targets[:, wanted].max(axis=1) > 0.5
-        found.append(pool.labelled[: len(pool.targets)][has])
-    return np.concatenate(found) if found else np.empty((0, pool.features.shape[1]), np.float32)
+        has, settled = pool.targets[:, wanted].max(axis=1) > 0.5, pool.labelled[: len(pool.targets)]
+        found.append(settled[has])
+        others = settled[~has]
+    return np.concatenate([np.empty((0, pool.features.shape[1]), np.float32), *found]), others
 
 
 def _nearness(x: FloatArray, seeds: FloatArray) -> FloatArray:
