@@ -6,3 +6,5 @@ from annotator.settings import STORAGES
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {**STORAGES, "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 WHITENOISE_AUTOREFRESH = True
+# A heartbeat cannot see what a test has not committed, and on a busy machine a round takes seconds.
+HEARTBEAT_SECONDS = 3600.0

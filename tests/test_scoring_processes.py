@@ -65,7 +65,7 @@ def wait_for_help(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     real, mine = Job.score, []
 
     def score(job: Job, part: slice) -> Any:
-        wait_for(lambda: ScoreShard.objects.exclude(path="").exists())
+        wait_for(lambda: ScoreShard.objects.exclude(path="").exists(), seconds=600)
         mine.append(part.start)
         return real(job, part)
 
