@@ -24,8 +24,8 @@ class FeaturesForm(forms.Form):
     )
 
     def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
-        initial = {"featurizer": generations.wanted(project), "columns": project.feature_columns}
-        super().__init__(*args, initial=initial, **kwargs)
+        kwargs["initial"] = {"featurizer": generations.wanted(project), "columns": project.feature_columns}
+        super().__init__(*args, **kwargs)
         self.fields["featurizer"].choices = encoders.choices(project)  # type: ignore[attr-defined]
         fields = list(dict.fromkeys([*project.feature_columns, *fields_of(project)]))
         if fields:

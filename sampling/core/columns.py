@@ -62,7 +62,7 @@ class Column:
             for word in words(value):
                 out[row, places.get(word, OWN + _hashed(word) % SHARED)] += 1
         lengths = np.linalg.norm(out, axis=1, keepdims=True)
-        return np.divide(out, lengths, out=out, where=lengths > 0)
+        return np.asarray(out / np.where(lengths > 0, lengths, 1), np.float32)
 
 
 @dataclass(frozen=True)

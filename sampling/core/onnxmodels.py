@@ -233,15 +233,10 @@ class Lens:
             said.get("mean", said.get("image_mean", _MEAN)),
             said.get("std", said.get("image_std", _SPREAD)),
         )
+        scale = said.get("scale", said.get("rescale_factor", 1 / 255))
         try:
-            as_rows = [np.asarray(one, np.float32).reshape(3) for one in (mean, spread)]
-            made = cls(
-                int(height),
-                int(width),
-                first,
-                *as_rows,
-                float(said.get("scale", said.get("rescale_factor", 1 / 255))),
-            )
+            mean, spread = (np.asarray(one, np.float32).reshape(3) for one in (mean, spread))
+            made = cls(int(height), int(width), first, mean, spread, float(scale))
         except (TypeError, ValueError):
             raise Unusable(
                 f"The JSON beside {root.name} must give size, and three numbers for mean and std."

@@ -53,7 +53,7 @@ def now_doing(request: HttpRequest, project_id: int) -> HttpResponse:
 
 def _page(member: Membership, **context: Any) -> dict[str, Any]:
     found = encoders.progress(member.project)
-    told = {
+    told: dict[str, Any] = {
         "progress": found,
         "serving_name": encoders.told(found.serving.featurizer) if found.serving else "",
         "coming_name": encoders.told(found.coming.featurizer) if found.coming else "",

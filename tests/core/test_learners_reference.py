@@ -1,5 +1,7 @@
 """Learners beside scikit-learn: the same fits, the same predictions, the same gradients."""
 
+from typing import cast
+
 import numpy as np
 import pytest
 from scipy.optimize import check_grad
@@ -15,7 +17,7 @@ from sampling.core.learners.contract import Training
 from sampling.core.learners.forest import Forest, flattened
 from sampling.core.learners.logistic import Svm
 from sampling.core.learners.minimise import minimised
-from sampling.core.learners.mlp import Mlp, loss, parts
+from sampling.core.learners.mlp import Mlp, MlpModel, loss, parts
 from sampling.core.learners.ridge import solved
 from tests.core.test_learners import groups, one_hot, rng
 
@@ -35,7 +37,8 @@ def test_weights_count_as_they_do_in_scikit_learn():
 
 def test_the_svm_finds_the_same_planes_as_scikit_learn():
     data = training(200)
-    ours = Svm((0.5,), few=0.5, folds=0).fit(data.x, data.targets, "single", rng(), data.weights).model
+    fitted = Svm((0.5,), few=0.5, folds=0).fit(data.x, data.targets, "single", rng(), data.weights)
+    ours = cast(LinearModel, fitted.model)
     # A large scale leaves its intercept without a penalty, as ours is.
     theirs = LinearSVC(C=0.5, tol=1e-8, max_iter=100_000, dual=False, intercept_scaling=30)
     theirs.fit(data.x, data.targets.argmax(1), sample_weight=data.weights)
@@ -61,14 +64,15 @@ def test_of_several_strengths_the_one_that_predicts_best_out_of_fold_is_taken(no
         held_out = Logistic((strength,)).fit(x, targets, "single", rng()).held_out
         return -np.log((held_out * targets).sum(axis=1)).mean()
 
-    chosen = Logistic().fit(x, targets, "single", rng()).model.strength
+    chosen = cast(LinearModel, Logistic().fit(x, targets, "single", rng()).model).strength
     at = Logistic().strengths.index(chosen)
     neighbours = Logistic().strengths[max(at - 1, 0) : at + 2]
     assert cost(chosen) <= min(cost(strength) for strength in neighbours) * 1.05
 
 
 def test_a_committee_is_fitted_with_the_champions_strength():
-    found = Logistic().fit(*groups(90), "single", rng()).model
+    x, targets = groups(90)
+    found = cast(LinearModel, Logistic().fit(x, targets, "single", rng()).model)
     assert Logistic().like(found) == Logistic((found.strength,), found.strength)
     assert LEARNERS["forest"].like(found) is LEARNERS["forest"]
 
@@ -105,7 +109,7 @@ def test_flat_trees_say_just_what_scikit_learns_forest_says(k):
 
 def test_the_network_passes_forward_as_scikit_learns_does():
     data = training(80)
-    model = Mlp(hidden=6, folds=0).fit(data.x, data.targets, "single", rng()).model
+    model = cast(MlpModel, Mlp(hidden=6, folds=0).fit(data.x, data.targets, "single", rng()).model)
     theirs = MLPClassifier((6,), activation="relu")
     theirs.n_layers_, theirs.out_activation_, theirs.n_outputs_ = 3, "softmax", 3
     theirs.n_features_in_, theirs.classes_ = data.x.shape[1], np.arange(3)
