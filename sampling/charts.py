@@ -30,7 +30,8 @@ def plain(value: float) -> str:
 def percent(value: float) -> str:
     """Write a share between 0 and 1 as a percentage."""
     digits = 0 if abs(value * 100 - round(value * 100)) < 0.05 else 1
-    return f"{number_format(value * 100, digits)} %"
+    # Django cuts figures off where we want them rounded.
+    return f"{number_format(round(value * 100, digits), digits)} %"
 
 
 @dataclass(frozen=True)

@@ -138,3 +138,11 @@ def test_every_curve_stays_on_the_paper(points):
 @pytest.mark.parametrize(("share", "words"), [(0, "0 %"), (0.874, "87.4 %"), (1, "100 %"), (0.5, "50 %")])
 def test_shares_are_written_as_percentages(share, words):
     assert charts.percent(share) == words
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [(0.5596, "56 %"), (0.5567, "55.7 %"), (0.29, "29 %"), (1.0, "100 %"), (0.99996, "100 %")],
+)
+def test_percentages_are_rounded_not_cut_off(share, words):
+    assert charts.percent(share) == words
