@@ -5,7 +5,8 @@
 ``strategies``   the registry STRATEGIES, and the Scores and Batch that come of a Pool.
 ``loop``         Settings, train() and next_batch(): the very code that rounds and simulations run.
 ``evaluation``   figures on the hold-out, with intervals.
-``simulation``   the loop with known labels as the annotator.
+``simulation``   the loop with known labels as the annotator; ``crowd``: annotators who err; ``scarcity``.
+``comparison``   learning curves side by side; ``hindsight``: the same on labels that are there.
 
 Targets are float32 matrices (m, k) in [0, 1], for single choice rows that sum to 1; column = label position.
 Rows are always rows of the pool; the caller alone knows which item a row is.
