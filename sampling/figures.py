@@ -17,7 +17,7 @@ from sampling import shards
 from sampling.core import drift, rules, savings, stopping
 from sampling.core.arrays import BoolArray, FloatArray, IntArray
 from sampling.core.clusters import nearest
-from sampling.core.evaluation import ENOUGH_PART, predicted, report
+from sampling.core.evaluation import ENOUGH, ENOUGH_PART, predicted, report
 from sampling.core.learners import Model, model_from_state
 from sampling.core.loop import train
 from sampling.models import ModelVersion, Round
@@ -118,7 +118,7 @@ def _earlier(round_: Round, known: Snapshot) -> list[_Earlier]:
     )
     rows = list(versions.order_by("-round__number").values_list("round__number", "training_items", "path"))
     far = rows[WINDOW:]
-    steps = np.unique(np.geomspace(1, len(far), OLDER).round().astype(int)) - 1 if far else []
+    steps = sorted({round(step) - 1 for step in np.geomspace(1, len(far), OLDER).tolist()}) if far else []
     found = []
     for number, labels, path in [*rows[:WINDOW], *(far[step] for step in steps)]:
         model = _champion(path)
@@ -207,8 +207,8 @@ def _kappa(scene: _Scene) -> float | None:
 def _savings(scene: _Scene, rng: np.random.Generator) -> dict[str, Any]:
     known = scene.known
     control = np.flatnonzero(np.isin(known.training, _control_rows(scene)))
-    if len(control) < savings.LEAST or len(scene.compared) < savings.ENOUGH:
-        lacking = savings.missing(len(control)), max(0, savings.ENOUGH - len(scene.compared))
+    if len(control) < savings.LEAST or len(scene.compared) < ENOUGH:
+        lacking = savings.missing(len(control)), max(0, ENOUGH - len(scene.compared))
         return savings.Savings(
             "unknown", 0, control=len(control), missing=lacking[0], missing_holdout=lacking[1]
         ).as_dict()

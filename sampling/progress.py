@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from django.db.models import CharField, Count, F, Max, Min
+from django.db.models import CharField, Count, Max, Min
 from django.db.models.functions import Cast, Substr
 from django.utils.translation import gettext as _
 
@@ -62,6 +62,20 @@ class Picked:
     state: str
 
 
+class Done(NamedTuple):
+    """A published round: ``n`` to ``high`` come from the hold-out, ``stopping`` from ``sampling.figures``."""
+
+    number: int
+    labelled: int
+    picked: int
+    finished_at: datetime | None
+    n: int | None
+    accuracy: float | None
+    low: float | None
+    high: float | None
+    stopping: dict[str, Any] | None
+
+
 @dataclass(frozen=True)
 class Accuracy:
     """The newest measurement on the hold-out, or why there is none."""
@@ -95,12 +109,12 @@ class Measured:
     slices: Sequence[tuple[str, Sequence[Mapping[str, Any]]]]
 
 
-def rounds_done(project: Project) -> list[Round]:
+def rounds_done(project: Project) -> list[Done]:
     """The published rounds, oldest first, each with its few figures; the rest of its metrics stays away."""
     done = project.rounds.filter(state=Round.State.DONE).order_by("-number")
-    figures = {name: F(f"metrics__holdout__{name}") for name in ("n", "accuracy", "low", "high")}
-    seen = done.only("project", "number", "labelled", "picked", "finished_at", "started_at")
-    return list(seen.annotate(**figures, stopping=F("metrics__stopping"))[:ROUNDS])[::-1]
+    figures = [f"metrics__holdout__{name}" for name in ("n", "accuracy", "low", "high")]
+    rows = done.values_list("number", "labelled", "picked", "finished_at", *figures, "metrics__stopping")
+    return [Done(*row) for row in rows[:ROUNDS]][::-1]
 
 
 def newest(project: Project, *names: str) -> dict[str, Any]:
@@ -110,10 +124,10 @@ def newest(project: Project, *names: str) -> dict[str, Any]:
     return dict(zip(names, row or [None] * len(names), strict=True))
 
 
-def accuracy(done: Sequence[Round]) -> Accuracy:
+def accuracy(done: Sequence[Done]) -> Accuracy:
     """Hold-out accuracy after each round, where the hold-out is large enough to mean something."""
-    enough = [one for one in done if (one.n or 0) >= ENOUGH and one.accuracy is not None]
-    points = [charts.Point(one.labelled, one.accuracy, one.low, one.high) for one in enough]
+    enough = [one for one in done if (one.n or 0) >= ENOUGH]
+    points = [charts.Point(one.labelled, one.accuracy or 0, one.low, one.high) for one in enough]
     chart = charts.line(
         [charts.Series(_("accuracy"), points)] if points else [],
         title=_("Accuracy on the hold-out after each round"),
@@ -124,7 +138,7 @@ def accuracy(done: Sequence[Round]) -> Accuracy:
     )
     last = next((one for one in reversed(done) if one.n is not None), None)
     shown = last if last is not None and last in enough else None
-    items = last.n if last is not None else 0
+    items = (last.n or 0) if last is not None else 0
     if shown is None:
         return Accuracy(chart, None, None, None, items)
     return Accuracy(chart, shown.accuracy, shown.low, shown.high, items)
@@ -153,13 +167,13 @@ def measured(found: Mapping[str, Any] | None, labels: Sequence[Label]) -> Measur
     )
 
 
-def advised(done: Sequence[Round], stop_rules: Mapping[str, Any]) -> advice.Advice:
+def advised(done: Sequence[Done], stop_rules: Mapping[str, Any]) -> advice.Advice:
     """Whether to stop, by what the rounds measured."""
     ahead = (done[-1].stopping or {}).get("ahead_labels", 0) if done else 0
     return advice.advise([_past(one) for one in done], stop_rules, ahead)
 
 
-def _past(one: Round) -> rules.Past:
+def _past(one: Done) -> rules.Past:
     """A round as rules see it; a small hold-out counts as none."""
     said, items = one.stopping or {}, one.n or 0
     known = items >= ENOUGH

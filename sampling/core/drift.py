@@ -131,10 +131,10 @@ def _judge(old: FloatArray, new: FloatArray) -> Callable[[FloatArray], Floats]:
     side = np.concatenate([np.full(len(old), -1.0), np.full(len(new), 1.0)])
     leading = _leading(x * np.sqrt(weight)[:, None])
 
-    def seen(rows: FloatArray) -> Floats:
+    def seen(rows: NDArray[Any]) -> Floats:
         # Rows that features were fitted on have more of their length in the leading directions.
         part = np.asarray(rows @ leading, np.float64)
-        return part / np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-12)
+        return np.asarray(part / np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-12))
 
     x = seen(x)
     middle = weight @ x

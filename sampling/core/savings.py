@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import curves
-from .arrays import BoolArray, IntArray
+from .arrays import BoolArray, FloatArray, IntArray
 from .evaluation import ENOUGH, resampled
 
 Floats = NDArray[np.float64]
@@ -157,10 +157,10 @@ def _verdict(labels: int, low: float, high: float, limit: int) -> Verdict:
     return "cost" if high < labels else "not_shown"
 
 
-def _drawn(control: Control, rng: np.random.Generator) -> tuple[curves.Curves, Floats]:
+def _drawn(control: Control, rng: np.random.Generator) -> tuple[curves.Curves, FloatArray]:
     """Curves of resampled data, and the weights (b, h) of hold-out items that each was made with."""
     chains, _, items = control.right.shape
-    weights = resampled(items, rng, DRAWS) / np.float32(items)
+    weights: FloatArray = resampled(items, rng, DRAWS) / np.float32(items)
     # The first draw is the data themselves, so that the middle of the band is their curve.
     weights[0] = 1 / items
     accuracy = np.asarray(weights @ control.right.mean(axis=0).T, np.float64)

@@ -83,11 +83,15 @@ def guesses(n, k=3, seed=0, right=0.8):
     return (0.7 * one_hot(given_, k) + 0.3 / k).astype(np.float32), one_hot(truth, k)
 
 
+def report_of(proba, targets):
+    return report(proba, targets, "single", rng())
+
+
 def test_nineteen_rows_give_no_figure_and_twenty_do():
-    few = report(*guesses(19), "single", rng())
+    few = report_of(*guesses(19))
     assert (few.n, few.missing) == (19, 1)
     assert (few.accuracy, few.macro_f1, few.calibration) == (None, None, None)
-    enough = report(*guesses(20), "single", rng())
+    enough = report_of(*guesses(20))
     assert enough.missing == 0
     assert None not in (enough.accuracy, enough.macro_f1, enough.calibration)
 
@@ -198,7 +202,7 @@ def test_a_calibrated_model_is_not_blamed_for_chance():
     said = rng(2).uniform(0.5, 1, 200).astype(np.float32)
     came = rng(3).random(200) < said
     found = calibration_error(
-        np.stack([said, 1 - said], 1), np.stack([came, ~came], 1) * 1.0, "single", rng()
+        np.stack([said, 1 - said], 1), np.stack([came, ~came], 1).astype(np.float32), "single", rng()
     )
     assert found.low == 0
     assert found.value < 0.06
