@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -248,8 +248,9 @@ def packed(known: Snapshot) -> State:
 
 def unpacked(arrays: State) -> Snapshot:
     """Give back what ``packed`` was given."""
-    facts = json.loads(str(arrays["facts"]))
+    facts: dict[str, Any] = json.loads(str(arrays["facts"]))
     names = facts.pop("slices")
+    facts |= {name: arrays[name] for name in (*_ARRAYS, *_OPTIONAL) if name in arrays}
     return Snapshot(
         settings=Settings.from_dict(facts.pop("settings")),
         seed=tuple(facts.pop("seed")),
@@ -258,5 +259,4 @@ def unpacked(arrays: State) -> Snapshot:
         truth=arrays["truth"].astype(np.float32),
         slices={name: arrays[f"slice{i}"] for i, name in enumerate(names)},
         **facts,
-        **{name: arrays[name] for name in (*_ARRAYS, *_OPTIONAL) if name in arrays},
     )

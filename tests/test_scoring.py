@@ -180,7 +180,12 @@ def test_a_round_that_was_taken_over_begins_its_shards_anew(monkeypatch: pytest.
 def test_the_clock_calls_for_help_while_shards_wait(monkeypatch: pytest.MonkeyPatch):
     project = ready()
     rung: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(bell, "send", lambda *message: bool(rung.append(message)) or True)
+
+    def send(*message: Any) -> bool:
+        rung.append(message)
+        return True
+
+    monkeypatch.setattr(bell, "send", send)
     round_ = Round(project=project, number=1, state="running", attempt=1, heartbeat_at=now())
     round_.save()
     known, table = _known(project, round_)
