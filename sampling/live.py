@@ -28,6 +28,8 @@ STEPS: Final[dict[str, Promise]] = {
     "select": gettext_lazy("Score and pick"),
     "publish": gettext_lazy("Publish"),
 }
+# What a round says besides, as part of which of these.
+PARTS: Final = {"score": "select", "measure": "publish"}
 # A worker looks every two seconds; after this long without one, people should know.
 PATIENCE: Final = timedelta(seconds=20)
 

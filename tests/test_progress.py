@@ -240,6 +240,15 @@ def test_a_running_round_shows_its_step(client, project):
     assert '<li class="done">Train</li>' in html
 
 
+@pytest.mark.parametrize(("step", "shown_as"), [("score", "Score and pick"), ("measure", "Publish")])
+def test_every_step_of_a_round_has_its_place(client, project, step, shown_as):
+    with_features(project)
+    Round.objects.create(project=project, number=2, state="running", step=step, heartbeat_at=now())
+    client.force_login(make_admin(project).user)
+    html = client.get(reverse("progress-live", args=[project.pk])).content.decode()
+    assert f'<li aria-current="step">{shown_as}</li>' in html
+
+
 @pytest.mark.parametrize("state", ["queued", "running"])
 def test_a_silent_worker_is_named_with_what_to_do(project, state):
     with_features(project)

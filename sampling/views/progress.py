@@ -51,7 +51,8 @@ def _frame(member: Membership) -> dict[str, Any]:
 
 def _live(member: Membership, seen: live.Live) -> dict[str, Any]:
     names = list(live.STEPS)
-    at = names.index(seen.step) if seen.step in names else -1
+    step = live.PARTS.get(seen.step, seen.step)
+    at = names.index(step) if step in names else -1
     steps = [(name, place < at, place == at) for place, name in enumerate(live.STEPS.values())]
     return {
         "membership": member,
