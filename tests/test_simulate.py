@@ -180,8 +180,13 @@ def test_features_are_kept_by_content_and_featurizer():
 def test_resuming_makes_only_the_runs_that_are_missing(tmp_path, monkeypatch):
     path, kept_at = items(tmp_path), tmp_path / "out.json"
     simulate("--data", path, *SMALL, "--json", kept_at, seeds=1)
-    made = []
-    monkeypatch.setattr(trials, "one", lambda task, real=trials.one: made.append(task.key[3:]) or real(task))
+    made, real = [], trials.one
+
+    def one(task):
+        made.append(task.key[3:])
+        return real(task)
+
+    monkeypatch.setattr(trials, "one", one)
     more = ["--strategies", "random,default,margin"]
     out, error = simulate("--data", path, *SMALL, "--json", kept_at, "--resume", *more)
     assert "2 of 6 runs are there already." in error
@@ -366,8 +371,9 @@ def test_tables_are_aligned_and_leave_out_columns_of_nothing():
 
 
 def test_a_meter_tells_the_time_that_is_left(monkeypatch):
-    clock, said = iter([0.0, 60.0, 60.0]), []
-    monkeypatch.setattr(meter.time, "monotonic", lambda: next(clock))
+    clock = iter([0.0, 60.0, 60.0])
+    said: list[str] = []
+    monkeypatch.setattr("sampling.meter.time.monotonic", lambda: next(clock))
     bar = meter.Meter(said.append, 10, 7, live=True)
     bar.step("a")
     # One of three in a minute: two more minutes.

@@ -1,5 +1,7 @@
 """Quotas over any strategy: kept where they can be, given up in a known order, never a row less."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -19,7 +21,9 @@ def rng(seed=0):
 
 
 def scored(values):
-    return Scores(np.array(values, np.float32), np.zeros(len(values), np.int64), np.zeros(len(values)))
+    return Scores(
+        np.array(values, np.float32), np.zeros(len(values), np.int64), np.zeros(len(values), np.float32)
+    )
 
 
 def bounds_of(columns, least, most):
@@ -150,7 +154,7 @@ def test_shares_become_rows_by_hand():
 def test_groups_follow_fields_and_the_likeliest_label():
     quotas = (Quota("label", 1), Quota("field:source", "web"), Quota("label", 0))
     pool = Pool(np.eye(3, dtype=np.float32), groups=np.array([[True], [False], [True]]))
-    scores = Scores(*[np.zeros(3)] * 3, label=np.array([1, 0, 2]))
+    scores = replace(scored([0, 0, 0]), label=np.array([1, 0, 2]))
     expected = [[True, True, False], [False, False, True], [False, True, False]]
     assert belongs(quotas, scores, pool).tolist() == expected
     # While no model knows a label, quotas about labels are about nobody.

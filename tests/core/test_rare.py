@@ -28,7 +28,8 @@ def counted(*counts):
 def plain_score(pool):
     """One row after another, one seed after another."""
     wanted = sought(pool).tolist()
-    seeds, others = [] if pool.examples is None else list(pool.examples), []
+    seeds = [] if pool.examples is None else list(pool.examples)
+    others: list[np.ndarray] = []
     if pool.targets is not None and wanted:
         for x, target in zip(pool.labelled[: len(pool.targets)], pool.targets, strict=True):
             (seeds if any(target[label] > 0.5 for label in wanted) else others).append(x)
