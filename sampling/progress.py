@@ -25,6 +25,11 @@ ENOUGH: Final = 20
 ROUNDS: Final = 200
 RECENT_ANSWERS: Final = 2000
 PICKS: Final = 8
+_Stream = QueueEntry.Stream
+# What a round picks itself; the rest was drawn before, or stands by.
+PICKED: Final = (
+    _Stream.FIRST, _Stream.STRATEGY, _Stream.RARE, _Stream.CONTROL, _Stream.NEW, _Stream.CHECK
+)  # fmt: skip
 # A pause, not work, lies between two answers that are so many seconds apart.
 PAUSE: Final = 300.0
 POINTS: Final = 40
@@ -314,8 +319,7 @@ def picked(project: Project, labels: Sequence[Label], number: int | None) -> lis
     """The first items that the last round asked for, each with its reason."""
     if number is None:
         return []
-    streams = (QueueEntry.Stream.FIRST, QueueEntry.Stream.STRATEGY)
-    entries = QueueEntry.objects.filter(project=project, round_number=number, stream__in=streams)
+    entries = QueueEntry.objects.filter(project=project, round_number=number, stream__in=PICKED)
     names = {label.position: label.name for label in labels}
     return [
         Picked(entry.item, reasons.sentence(entry.reason, names), entry.get_state_display())
