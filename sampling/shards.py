@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import resource
 import zipfile
 from collections.abc import Sequence
 from functools import lru_cache
@@ -79,6 +80,19 @@ def opened(path: str) -> tuple[IntArray, FloatArray]:
     return items, _mapped(local, "x")
 
 
+# What a process keeps open besides shards: connections, sockets, logs.
+SPARE_FILES = 256
+
+
+def _allow_files(count: int) -> None:
+    """See that this process may keep so many files open: each mapped shard holds one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = opened.cache_info().currsize + count + SPARE_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
+
+
 class Table:
     """Features by row number, read from shards when asked for. Which item a row is: ``items``."""
 
@@ -92,6 +106,7 @@ class Table:
     @classmethod
     def of(cls, paths: Sequence[str]) -> Table:
         """All rows of these shards, in this order."""
+        _allow_files(2 * len(paths))
         found = [opened(path) for path in paths]
         return cls(
             np.concatenate([np.empty(0, np.int64), *(items for items, _ in found)]), [x for _, x in found]

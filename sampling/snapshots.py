@@ -24,6 +24,8 @@ from sampling.training import Learnt, learn
 _EMPTY = np.empty(0, np.int64)
 # Sets the random numbers of shards apart from all others of a round.
 SCORING: Final = 1
+# The same for what decides between streams.
+LOT: Final = 2
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,8 @@ def compute(
         return Outcome(learnt, None, _EMPTY, _EMPTY, clock.end(), doubted)
     clock.begin("score")
     size = max(0, known.size - len(doubted) - len(known.reported))
-    turn = Turn(learnt.serving if learnt else None, size, known.settings)
+    lot = float(np.random.default_rng([*known.seed, LOT]).random())
+    turn = Turn(learnt.serving if learnt else None, size, known.settings, lot)
     job = Job(known, turn, prepared(pool_of(known, table), turn, rng))
     scores = [Scores.joined(of_lane) for of_lane in zip(*scorer(job), strict=True)]
     clock.begin("select")

@@ -49,7 +49,10 @@ def learn(
     verdict = judge(champion.champion.proba(x), proba, known.truth, task, known.slices)
     held_back = known.gate and not verdict.passed
     # Whoever looks for wrong labels still asks the newest recipe: it has seen the newest labels.
-    serving = replace(champion, held_out=trained.held_out) if held_back else trained
+    # A committee of another size is not what the policy asks for.
+    committee = champion.committee if len(champion.committee) == len(trained.committee) else trained.committee
+    old = replace(champion, committee=committee, held_out=trained.held_out)
+    serving = old if held_back else trained
     return Learnt(trained, figures, serving, verdict, held_back)
 
 

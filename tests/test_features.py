@@ -277,3 +277,13 @@ def test_pictures_get_the_features_of_what_they_show():
     alike = x @ x.T
     assert alike[0, 2] == pytest.approx(1, abs=1e-4)
     assert alike[0, 1] < 0.99
+
+
+def test_a_process_may_open_as_many_shards_as_a_table_has(monkeypatch):
+    asked = []
+    monkeypatch.setattr("resource.getrlimit", lambda _which: (64, 100_000))
+    monkeypatch.setattr("resource.setrlimit", lambda _which, limits: asked.append(limits))
+    shards._allow_files(5_000)
+    [(soft, hard)] = asked
+    assert soft >= 5_000
+    assert hard == 100_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .arrays import FloatArray, IntArray, chunks
+from .arrays import CHUNK, FloatArray, IntArray, chunks
 from .distances import Located
 from .draws import Draws
 
@@ -26,7 +26,8 @@ def nearest(features: FloatArray, centres: FloatArray) -> tuple[IntArray, FloatA
     cluster = np.empty(len(features), np.int64)
     distance = np.empty(len(features), np.float32)
     norms = np.einsum("ij,ij->i", centres, centres)
-    for part in chunks(len(features)):
+    # Many centres, few rows at once: distances of a piece take 16 MB at most.
+    for part in chunks(len(features), max(1, min(CHUNK, 4_194_304 // len(centres)))):
         x = features[part]
         gap = x @ (-2 * centres.T)
         gap += norms

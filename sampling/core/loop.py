@@ -70,6 +70,8 @@ class Turn:
     trained: Trained | None
     size: int
     settings: Settings
+    # In [0, 1), by lot: who gets the places that shares leave over.
+    lot: float = 0.5
 
     @cached_property
     def lanes(self) -> tuple[Lane, ...]:
@@ -77,7 +79,9 @@ class Turn:
 
         What is drawn at random comes first of all, so that it is drawn from the whole pool.
         """
-        places = [int(stream.share * self.size + 0.5) for stream in self.settings.streams]
+        # Systematic, as quotas of clusters are: never more than all, and small shares get their turn.
+        edges = np.cumsum([0.0, *(stream.share * self.size for stream in self.settings.streams)]) + self.lot
+        places = np.diff(np.minimum(np.floor(edges), self.size)).astype(int).tolist()
         lanes = [
             Lane(stream.name, self._able(self.settings.of(stream.strategy)), size)
             for stream, size in zip(self.settings.streams, places, strict=True)
@@ -156,7 +160,7 @@ def next_batch(
 
     ``pool`` needs features, and whatever else is known: labelled, targets, centres, examples.
     """
-    turn = Turn(trained, size, settings)
+    turn = Turn(trained, size, settings, float(rng.random()) if settings.streams else 0.5)
     pools = prepared(pool, turn, rng)
     parts = chunks(len(pool)) or [slice(0, 0)]
     shards = [
@@ -189,7 +193,9 @@ def prepared(pool: Pool, turn: Turn, rng: np.random.Generator) -> tuple[Pool, ..
         among = lane.within(pool)
         # A stream that has nothing to pick among is scored like any other.
         among = among if len(among) else np.arange(len(pool))
-        count, keep = lane.strategy.clusters(len(among), lane.size, known), lane.strategy.keeps_centres
+        count = lane.strategy.clusters(len(among), lane.size, known)
+        # Kept ones are the main stream's: others that want them finer or coarser find their own.
+        keep = lane.strategy.keeps_centres and lane.strategy.clusters is turn.strategy.clusters
         if not count:
             out.append(replace(pool, centres=None))
         elif lane.name == NEW and not keep:
@@ -237,7 +243,7 @@ def select(scores: Sequence[Scores], pools: Sequence[Pool], turn: Turn, rng: np.
         taken = np.concatenate([np.empty(0, np.int64), *(picks.rows for picks in picked)])
         strategy = _limited(lane, known, pool, taken, turn)
         # The main stream also gets what the others could not fill.
-        size = turn.size - len(taken) if lane.name == MAIN else lane.size
+        size = max(0, turn.size - len(taken)) if lane.name == MAIN else lane.size
         rows = lane.within(pool)
         rows = rows[~np.isin(rows, taken)]
         if len(rows) == len(pool):

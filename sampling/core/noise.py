@@ -6,6 +6,8 @@ All take ``held_out`` (m, k), probabilities of rows by models that did not see t
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
 from .arrays import BoolArray, FloatArray, IntArray
@@ -13,6 +15,8 @@ from .learners import Task
 
 # No probability is taken to be smaller: one wrong certainty would outweigh everything.
 _SMALLEST = 1e-7
+# The loss, in nats, of a label that was given one chance in twenty.
+STARTLING: Final = 3.0
 
 
 def high_loss(held_out: FloatArray, targets: FloatArray, task: Task = "single") -> FloatArray:
@@ -71,11 +75,18 @@ def mislabelled(held_out: FloatArray, targets: FloatArray, task: Task = "single"
 
 
 def suspects(held_out: FloatArray, targets: FloatArray, task: Task, most: int) -> IntArray:
-    """At most ``most`` rows that likely have a wrong label, the most doubtful first."""
+    """At most ``most`` rows: those that likely have a wrong label, the most doubtful first; then those whose
+    label comes as a surprise (a probability under 5 %), the highest loss first.
+    """
     if most < 0:
         raise ValueError(f"most is {most}, but cannot be negative")
-    rows = np.flatnonzero(mislabelled(held_out, targets, task))
-    return rows[np.argsort(-doubt(held_out, targets, task)[rows], kind="stable")][:most]
+    wrong = mislabelled(held_out, targets, task)
+    loss = high_loss(held_out, targets, task)
+    bound = STARTLING / (targets.shape[1] if task == "multi" else 1)
+    rows, startling = np.flatnonzero(wrong), np.flatnonzero(~wrong & (loss > bound))
+    rows = rows[np.argsort(-doubt(held_out, targets, task)[rows], kind="stable")]
+    startling = startling[np.argsort(-loss[startling], kind="stable")]
+    return np.concatenate([rows, startling])[:most]
 
 
 def _off(proba: FloatArray, given: IntArray) -> BoolArray:

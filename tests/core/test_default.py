@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from sampling.core.pool import Pool
+from sampling.core.strategies import STRATEGIES
 from sampling.core.strategies.default import COVER_EACH, COVER_UNTIL, listens
 
 
@@ -38,3 +39,14 @@ def test_where_nothing_could_be_judged_the_model_is_asked():
     assert listens(pool)
     assert listens(known(300, 3, 0.0, task="multi"))
     assert not listens(Pool(np.ones((5, 2), np.float32)))
+
+
+def test_copies_of_what_is_labelled_are_not_asked_for_while_others_are_left():
+    labelled = np.eye(6, dtype=np.float32)
+    others = labelled[:, ::-1][:3] * 0.8 + 0.3
+    x = np.concatenate(
+        [np.repeat(labelled, 20, axis=0), others / np.linalg.norm(others, axis=1, keepdims=True)]
+    )
+    pool = Pool(x, labelled, labelled[:2], proba=np.full((123, 2), 0.5, np.float32), alike=0.99)
+    rows = STRATEGIES["default"](pool, 3, np.random.default_rng(0))
+    assert sorted(rows.tolist()) == [120, 121, 122]

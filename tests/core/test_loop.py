@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sampling.core.arrays import unit_rows
 from sampling.core.loop import Trained, Turn, next_batch, prepared, score_shard, select, train
 from sampling.core.pool import Pool
-from sampling.core.settings import Settings
+from sampling.core.settings import Settings, Stream
 from sampling.core.strategies import STRATEGIES
 
 
@@ -161,3 +161,42 @@ def test_shards_scored_apart_give_the_batch_of_the_whole_pool():
 def test_settings_that_make_no_sense_are_refused_by_name(wrong, message):
     with pytest.raises(ValueError, match=message):
         Settings(**wrong)
+
+
+# --- streams -----------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=40)
+@given(
+    shares=st.lists(st.sampled_from([0.02, 0.25, 0.3, 0.45]), max_size=3), size=st.integers(0, 25),
+    seed=st.integers(0, 99),
+)  # fmt: skip
+def test_streams_share_a_batch_whatever_their_sizes(shares, size, seed):
+    shares = shares if sum(shares) <= 1 else shares[:2]
+    streams = tuple(Stream(f"stream {i}", "random", share) for i, share in enumerate(shares))
+    chosen = Settings(streams=streams, committee_size=0)
+    x, targets = data()
+    trained = train(x[:20], targets[:20], chosen, rng())
+    batch = next_batch(Pool(x[20:], x[:20]), trained, size, chosen, rng(seed))
+    assert len(batch.rows) == size
+    assert sum(lane.size for lane in batch.lanes) == size
+    for lane in batch.lanes[:-1]:
+        share = next(stream.share for stream in streams if stream.name == lane.name)
+        assert abs(lane.size - share * size) < 1
+
+
+def test_a_small_stream_gets_its_turn_over_the_batches():
+    chosen = Settings(streams=(Stream("control", "random", 0.02),), committee_size=0)
+    places = [Turn(None, 20, chosen, lot).lanes[0].size for lot in np.linspace(0, 0.999, 200)]
+    assert np.mean(places) == pytest.approx(0.4, abs=0.01)
+
+
+def test_streams_of_other_clusters_find_their_own_centres():
+    x, targets = data()
+    chosen = Settings(streams=(Stream("fine", "cluster-margin", 0.5),), committee_size=0)
+    trained = train(x[:20], targets[:20], chosen, rng())
+    turn = Turn(trained, 10, chosen)
+    kept = x[:20]
+    fine, main = prepared(Pool(x[20:], x[:20], kept), turn, rng())
+    assert main.centres is kept
+    assert fine.centres is not kept

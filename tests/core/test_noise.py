@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sampling.core.noise import doubt, high_loss, mislabelled, suspects
+from sampling.core.noise import STARTLING, doubt, high_loss, mislabelled, suspects
 
 NAN = float("nan")
 
@@ -82,9 +82,23 @@ def test_scores_are_finite_and_follow_their_rows(data, seed):
 def test_suspects_are_few_judged_and_the_most_doubtful_first(data, most):
     held_out, targets, task = data
     rows = suspects(held_out, targets, task, most)
-    assert len(rows) == min(most, mislabelled(held_out, targets, task).sum())
+    wrong = mislabelled(held_out, targets, task)
+    assert wrong[rows].sum() == min(most, wrong.sum())
     assert np.isfinite(held_out[rows]).all()
-    assert (np.diff(doubt(held_out, targets, task)[rows]) <= 0).all()
+    doubtful, startling = rows[wrong[rows]], rows[~wrong[rows]]
+    assert rows.tolist() == [*doubtful, *startling]
+    assert (np.diff(doubt(held_out, targets, task)[doubtful]) <= 0).all()
+    loss = high_loss(held_out, targets, task)[startling]
+    assert (np.diff(loss) <= 0).all()
+    assert (loss > STARTLING / (targets.shape[1] if task == "multi" else 1)).all()
+
+
+def test_a_label_that_comes_as_a_surprise_is_suspected_after_likely_mistakes():
+    # The last row reaches no threshold of another label, and has its own one chance in fifty.
+    held_out = floats([[0.9, 0.05, 0.05], [0.05, 0.9, 0.05], [0.05, 0.05, 0.9], [0.5, 0.48, 0.02]])
+    targets = floats([[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 0, 1]])
+    assert not mislabelled(held_out, targets).any()
+    assert suspects(held_out, targets, "single", 5).tolist() == [3]
 
 
 def test_confident_learning_by_hand():

@@ -10,7 +10,7 @@ from ..clusters import interleaved
 from ..coverage import CANDIDATES, LANDMARKS, Landmarks, covering
 from ..pool import Pool
 from .base import Picks, Scores
-from .spread import clustered
+from .spread import clustered, unlike
 
 # Until so many rows are labelled or waiting, and so many for each label seen, regions count more than scores.
 COVER_UNTIL: Final = 200
@@ -51,6 +51,9 @@ def listens(pool: Pool) -> bool:
 def covered(scores: Scores, pool: Pool, size: int, rng: np.random.Generator) -> Picks:
     """The rows that cover most of what is uncertain, each cluster giving its share, rounded up, at most."""
     some = np.sort(rng.permutation(len(pool))[:CANDIDATES])
+    new = unlike(pool.features[some], pool.labelled, pool.alike)
+    if new.sum() >= size:  # Copies of what is labelled come only when nothing else is left.
+        some = some[new]
     marks = np.sort(rng.permutation(len(pool))[:LANDMARKS])
     landmarks = Landmarks.of(pool.features[marks], scores.score[marks], pool.labelled)
     places = -(-np.bincount(scores.cluster) * size // len(pool))

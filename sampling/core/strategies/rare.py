@@ -12,6 +12,8 @@ from ..pool import Pool
 
 # The rarest labels are so many of those that were seen, one at least.
 RAREST: Final = 0.2
+# Settled rows that are looked at on either side.
+MOST: Final = 1_000
 
 
 def near_rare(pool: Pool, _rng: np.random.Generator) -> FloatArray:
@@ -58,7 +60,13 @@ def _seeds(pool: Pool, wanted: IntArray) -> tuple[FloatArray, FloatArray]:
         has, settled = pool.targets[:, wanted].max(axis=1) > 0.5, pool.labelled[: len(pool.targets)]
         found.append(settled[has])
         others = settled[~has]
-    return np.concatenate([np.empty((0, pool.features.shape[1]), np.float32), *found]), others
+    seeds = np.concatenate([np.empty((0, pool.features.shape[1]), np.float32), *found])
+    return _some(seeds), _some(others)
+
+
+def _some(x: FloatArray) -> FloatArray:
+    """At most so many rows, evenly over all: a pass over the pool must not cost more with every label."""
+    return x if len(x) <= MOST else x[np.linspace(0, len(x) - 1, MOST).astype(np.int64)]
 
 
 def _nearness(x: FloatArray, seeds: FloatArray) -> FloatArray:

@@ -44,18 +44,24 @@ def diverse(scores: Scores, pool: Pool, size: int, _rng: np.random.Generator) ->
 
 def fresh(x: FloatArray, labelled: FloatArray | None, alike: float) -> BoolArray:
     """Which rows are unlike the labelled ones and every fresh row before them: cosine below ``alike``."""
-    out = np.ones(len(x), np.bool_)
-    if labelled is not None:
-        for part in chunks(len(labelled), 4096):
-            out &= (x @ labelled[part].T).max(axis=1) < alike
+    out = unlike(x, labelled, alike)
     for part in chunks(len(x), 1024):
-        before = x[: part.start][out[: part.start]]
-        if len(before):
-            out[part] &= (x[part] @ before.T).max(axis=1) < alike
+        out[part] &= unlike(x[part], x[: part.start][out[: part.start]], alike)
         near = np.tril(x[part] @ x[part].T >= alike, -1)
         for row in np.flatnonzero(near.any(axis=1)):
             if (near[row] & out[part]).any():
                 out[part.start + row] = False
+    return out
+
+
+def unlike(x: FloatArray, others: FloatArray | None, alike: float) -> BoolArray:
+    """Which rows have a cosine below ``alike`` to all others."""
+    out = np.ones(len(x), np.bool_)
+    if others is None:
+        return out
+    for rows in chunks(len(x), 4_096):
+        for part in chunks(len(others), 4_096):
+            out[rows] &= (x[rows] @ others[part].T).max(axis=1) < alike
     return out
 
 
