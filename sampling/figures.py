@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -22,6 +24,8 @@ from sampling.core.learners import Model, model_from_state
 from sampling.core.loop import train
 from sampling.models import ModelVersion, Round
 from sampling.snapshots import Outcome, Snapshot
+
+log = logging.getLogger(__name__)
 
 # Sets the random numbers of figures apart from all others of a round.
 FIGURES: Final = 2
@@ -45,18 +49,33 @@ def after_round(round_: Round, known: Snapshot, outcome: Outcome, table: shards.
     """Figures to be kept in ``Round.metrics``: evaluation, stopping, savings and drift, where there are any.
 
     Takes some seconds and reads a few rows; call it outside of a transaction. The same inputs give the same
-    figures.
+    figures. One that fails is logged and left out; the others stay.
     """
     rngs = np.random.default_rng([*known.seed, FIGURES]).spawn(4)
-    found: dict[str, Any] = {"drift": _drift(round_, known, outcome, table, rngs[0])}
+    found: dict[str, Any] = {}
+    with _alone(round_, "drift"):
+        found["drift"] = _drift(round_, known, outcome, table, rngs[0])
     if outcome.trained is None:
         return found
-    scene = _scene(round_, known, outcome.trained.champion, table, rngs[1])
-    found["evaluation"] = _evaluation(scene, rngs[2])
-    found["stopping"] = _stopping(scene, rngs[3])
-    if round_.number % EVERY == 0:
-        found["savings"] = _savings(scene, rngs[3])
+    with _alone(round_, "models"):
+        scene = _scene(round_, known, outcome.trained.champion, table, rngs[1])
+        with _alone(round_, "evaluation"):
+            found["evaluation"] = _evaluation(scene, rngs[2])
+        with _alone(round_, "stopping"):
+            found["stopping"] = _stopping(scene, rngs[3])
+        if round_.number % EVERY == 0:
+            with _alone(round_, "savings"):
+                found["savings"] = _savings(scene, rngs[3])
     return found
+
+
+@contextmanager
+def _alone(round_: Round, name: str) -> Iterator[None]:
+    """Log what goes wrong with one figure, and go on with the next."""
+    try:
+        yield
+    except Exception:
+        log.exception("Round %s of project %s: %s failed.", round_.number, round_.project_id, name)
 
 
 def new_region(round_: Round) -> list[int]:
@@ -212,7 +231,8 @@ def _savings(scene: _Scene, rng: np.random.Generator) -> dict[str, Any]:
         return savings.Savings(
             "unknown", 0, control=len(control), missing=lacking[0], missing_holdout=lacking[1]
         ).as_dict()
-    settings = replace(known.settings, committee_size=0)
+    # Only a model is trained: what picks may ask for a committee that nobody needs here.
+    settings = replace(known.settings, strategy="random", mode="", streams=(), quotas=(), committee_size=0)
     seed = rng.integers(2**62)
 
     def judge(places: IntArray) -> BoolArray:

@@ -101,10 +101,10 @@ def test_the_same_round_measures_the_same_again():
 # --- labels saved ------------------------------------------------------------------------------------------
 
 
-def with_control(monkeypatch, items=600, control=60):
+def with_control(monkeypatch, items=600, control=60, strategy="default"):
     """A project whose next round looks at a random control of so many items."""
     monkeypatch.setattr(figures, "EVERY", 1)
-    project = with_model(items=items)
+    project = with_model(items=items, strategy=strategy)
     settle_holdout(project)
     person = make_member(project)
     drawn = project.items.filter(holdout=False, state="open", assignments=None).order_by("shuffle")
@@ -141,6 +141,24 @@ def test_answers_from_the_random_streams_belong_to_the_control(monkeypatch):
     some = list(picked.values_list("pk", flat=True)[:3])
     Annotation.objects.filter(pk__in=some).update(stream="control")
     assert turn(project).metrics["savings"]["control"] == 53
+
+
+def test_a_strategy_that_asks_a_committee_is_compared_with_the_control_too(monkeypatch):
+    found = turn(with_control(monkeypatch, control=50, strategy="bald")).metrics
+    assert {"drift", "evaluation", "stopping", "savings"} <= set(found)
+    assert (found["savings"]["control"], found["savings"]["missing"]) == (50, 0)
+    assert found["savings"]["curve"]
+
+
+@pytest.mark.parametrize("name", ["drift", "evaluation", "stopping", "savings"])
+def test_a_figure_that_fails_is_logged_and_takes_no_other_with_it(monkeypatch, caplog, name):
+    project = with_control(monkeypatch, items=240, control=30)
+    monkeypatch.setattr(figures, f"_{name}", lambda *_: 1 / 0)
+    found = turn(project)
+    every = {"drift", "evaluation", "stopping", "savings"}
+    assert found.state == "done"
+    assert every & set(found.metrics) == every - {name}
+    assert f"{name} failed" in caplog.text
 
 
 def test_the_control_is_looked_at_every_few_rounds():
