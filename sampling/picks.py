@@ -41,7 +41,7 @@ def streams(known: Snapshot, outcome: Outcome) -> dict[str, int]:
     batch = outcome.batch
     counts = Counter(batch.lanes[lane].name for lane in batch.lane.tolist()) if batch else Counter()
     found = {lane.name: counts[lane.name] for lane in batch.lanes} if batch else {}
-    if known.checks:
+    if known.checks or len(known.reported):
         found[_Stream.CHECK.value] = len(outcome.suspects) + len(known.reported)
     return found
 

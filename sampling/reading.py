@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -28,6 +29,8 @@ from sampling.snapshots import Outcome, Snapshot
 NEW_ROUNDS = 5
 # A label that hardly anybody agrees on still counts a little.
 LEAST_WEIGHT = 0.05
+# What production reports as wrong may fill so much of a batch, even where no stream looks at labels again.
+REPORTED_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ def known_to(source: Source) -> Snapshot:
     targets = _targets(source, training)
     rows = _rows(source, training)
     checks = _checks(source)
-    reported = _reported(project)[:checks]
+    reported = _reported(source, checks)
     free = queries.pool(project).exclude(pk__in=asked.values("item_id"))
     pool = source.rows(free.exclude(pk__in=reported))
     wanted, examples = wishes.rare(policy, project)
@@ -157,10 +160,13 @@ def _checkable(project: Project, training: list[queries.Known]) -> IntArray:
 def _checks(source: Source) -> int:
     """How many settled items may be asked about again: the share of the stream, less what waits of it."""
     share = round(wishes.check_share(source.policy) * source.policy.batch_size)
-    waiting = QueueEntry.objects.filter(
-        project=source.project, stream=QueueEntry.Stream.CHECK, state=QueueEntry.State.LIVE, free__gt=0
-    )
-    return max(0, share - waiting.count()) if share else 0
+    return max(0, share - _rechecks(source.project).count()) if share else 0
+
+
+def _rechecks(project: Project) -> QuerySet[QueueEntry]:
+    """What is asked again and waits for somebody."""
+    live = QueueEntry.objects.filter(project=project, state=QueueEntry.State.LIVE, free__gt=0)
+    return live.filter(stream=QueueEntry.Stream.CHECK)
 
 
 def _unaskable(project: Project) -> set[int]:
@@ -175,11 +181,18 @@ def _unaskable(project: Project) -> set[int]:
     return {*asked.values_list("item_id", flat=True), *spent.values_list("item", flat=True)}
 
 
-def _reported(project: Project) -> list[int]:
-    """Items that production says the model, or their label, has wrong, oldest word first."""
-    found = feedback.waiting(project)
-    unaskable = _unaskable(project) if found else set()
-    return [item for item in found if item not in unaskable]
+def _reported(source: Source, checks: int) -> list[int]:
+    """Items that production says the model, or their label, has wrong, oldest word first.
+
+    They have room of their own, whatever the streams of the policy: a tenth of a batch, less what waits of it.
+    """
+    found = feedback.waiting(source.project)
+    if not found:
+        return []
+    waiting = _rechecks(source.project).filter(reason__why="feedback").count()
+    room = max(checks, math.ceil(REPORTED_SHARE * source.policy.batch_size) - waiting)
+    unaskable = _unaskable(source.project)
+    return [item for item in found if item not in unaskable][:room]
 
 
 # --- the model in use --------------------------------------------------------------------------------------

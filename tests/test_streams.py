@@ -275,13 +275,25 @@ def test_what_production_says_was_wrong_is_asked_about_first_and_once():
     assert rounds.replay(newest)[0] == rounds.replay(newest)[1]
 
 
-def test_feedback_waits_where_no_stream_looks_at_it():
-    project, _ = mistaken()
-    wish(project, streams=[])
-    word = reported(project, project.items.get(number=9))
+def test_feedback_fills_a_tenth_of_a_batch_where_no_stream_looks_at_labels_again():
+    project, mislabelled = mistaken()
+    wish(project, streams=[], batch_size=15)
+    items = [project.items.get(number=number) for number in (9, 10, 12)]
+    opened = project.items.filter(state="open", holdout=False, text__startswith="blue")[0]
+    for item in (items[0], opened, *items[1:]):
+        reported(project, item)
+    newest = turn(project)
+    # A tenth of 15, rounded up; the oldest word first.
+    assert {entry.item for entry in live(project, stream="check")} == {items[0], opened}
+    assert newest.metrics["streams"] == {"main": 13, "check": 2}
+    assert Feedback.objects.filter(handled_at=None).count() == 2
+    # One is answered: the next one may follow, and nothing that only looks mislabelled.
+    answer(make_member(project), items[0], right(items[0]))
+    label(project, 14, text__startswith="red")
     turn(project)
-    word.refresh_from_db()
-    assert word.handled_at is None
+    asked = {entry.item for entry in live(project, stream="check")}
+    assert asked == {opened, items[1]}
+    assert mislabelled not in asked
 
 
 def test_feedback_about_an_item_that_somebody_holds_waits_for_the_next_round():
