@@ -184,7 +184,7 @@ def _unaskable(project: Project) -> set[int]:
 def _reported(source: Source, checks: int) -> list[int]:
     """Items that production says the model, or their label, has wrong, oldest word first.
 
-    They have room of their own, whatever the streams of the policy: a tenth of a batch, less what waits of it.
+    They have room of their own, whatever the streams of the policy: a tenth of a batch, less what waits.
     """
     found = feedback.waiting(source.project)
     if not found:

@@ -262,12 +262,16 @@ def _keep_model(round_: Round, result: _Result) -> None:
 def _metrics(result: _Result) -> dict[str, Any]:
     known, outcome = result.known, result.outcome
     batch, learnt = outcome.batch, outcome.learnt
+    divided = None
+    # Settled items that are asked about again may fill a batch, and then there is nothing to average.
+    if outcome.trained and batch and len(batch.rows):
+        divided = round(float(batch.disagreement.mean()), 4)
     return {
         "holdout": learnt.figures.as_dict() if learnt else None,
         "training": {"items": len(known.training), "labels": known.targets.sum(axis=0).astype(int).tolist()},
         "committee": {
             "size": len(outcome.trained.committee) if outcome.trained else 0,
-            "disagreement": round(float(batch.disagreement.mean()), 4) if outcome.trained and batch else None,
+            "disagreement": divided,
         },
         "pool": len(known.pool),
         "strategy": batch.strategy if batch else None,

@@ -296,6 +296,17 @@ def test_feedback_fills_a_tenth_of_a_batch_where_no_stream_looks_at_labels_again
     assert mislabelled not in asked
 
 
+def test_a_batch_of_nothing_but_feedback_has_figures_as_well():
+    project, _ = mistaken(batch_size=1)
+    item = project.items.get(number=9)
+    reported(project, item)
+    newest = turn(project)
+    assert (newest.state, newest.picked) == ("done", 0)
+    assert [entry.item for entry in live(project, stream="check")] == [item]
+    assert newest.metrics["committee"] == {"size": 3, "disagreement": None}
+    assert rounds.replay(newest) == ([], [])
+
+
 def test_feedback_about_an_item_that_somebody_holds_waits_for_the_next_round():
     project, _ = mistaken()
     turn(project)
