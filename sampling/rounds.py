@@ -267,7 +267,8 @@ def _metrics(result: _Result) -> dict[str, Any]:
     if outcome.trained and batch and len(batch.rows):
         divided = round(float(batch.disagreement.mean()), 4)
     return {
-        "holdout": learnt.figures.as_dict() if learnt else None,
+        # Of the model in use: where the new one is held back, the figures below have it.
+        "holdout": learnt.figures.as_dict() if learnt and not learnt.held_back else None,
         "training": {"items": len(known.training), "labels": known.targets.sum(axis=0).astype(int).tolist()},
         "committee": {
             "size": len(outcome.trained.committee) if outcome.trained else 0,
