@@ -19,11 +19,12 @@ from sampling import shards
 from sampling.core import drift, rules, savings, stopping
 from sampling.core.arrays import BoolArray, FloatArray, IntArray
 from sampling.core.clusters import nearest
-from sampling.core.evaluation import ENOUGH, ENOUGH_PART, predicted, report
+from sampling.core.evaluation import ENOUGH, ENOUGH_PART, evaluate, predicted, report
 from sampling.core.learners import Model, model_from_state
 from sampling.core.loop import train
 from sampling.models import ModelVersion, Round
 from sampling.snapshots import Outcome, Snapshot
+from sampling.training import Learnt
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,8 @@ LEARNT_NEW: Final = (20, 100)
 def after_round(round_: Round, known: Snapshot, outcome: Outcome, table: shards.Table) -> dict[str, Any]:
     """Figures to be kept in ``Round.metrics``: evaluation, stopping, savings and drift, where there are any.
 
+    They are of the model that serves from now on. Where that is not the one that the round trained, its plain
+    figures are there too, as ``holdout``.
     Takes some seconds and reads a few rows; call it outside of a transaction. The same inputs give the same
     figures. One that fails is logged and left out; the others stay.
     """
@@ -55,10 +58,13 @@ def after_round(round_: Round, known: Snapshot, outcome: Outcome, table: shards.
     found: dict[str, Any] = {}
     with _alone(round_, "drift"):
         found["drift"] = _drift(round_, known, outcome, table, rngs[0])
-    if outcome.trained is None:
+    if outcome.learnt is None:
         return found
     with _alone(round_, "models"):
-        scene = _scene(round_, known, outcome.trained.champion, table, rngs[1])
+        scene = _scene(round_, known, outcome.learnt, table, rngs[1])
+        if scene.held_back:
+            with _alone(round_, "holdout"):
+                found["holdout"] = _holdout(scene)
         with _alone(round_, "evaluation"):
             found["evaluation"] = _evaluation(scene, rngs[2])
         with _alone(round_, "stopping"):
@@ -90,20 +96,20 @@ def new_region(round_: Round) -> list[int]:
 
 @dataclass(frozen=True)
 class _Earlier:
-    """The model of an earlier round: what it learnt from, and what it is."""
+    """The model that was in use after an earlier round, and how many labels that round learnt from."""
 
-    number: int
     labels: int
     model: Model
 
 
 @dataclass(frozen=True)
 class _Scene:
-    """A round with its model, and earlier models of the same features, oldest first."""
+    """A round with the model in use after it, and earlier models of the same features, oldest first."""
 
     round: Round
     known: Snapshot
     champion: Model
+    held_back: bool  # the model that the round trained: the one before is still in use
     table: shards.Table
     earlier: tuple[_Earlier, ...]
     compared: IntArray  # places in the hold-out that models are compared on
@@ -124,25 +130,33 @@ class _Scene:
 
 
 def _scene(
-    round_: Round, known: Snapshot, champion: Model, table: shards.Table, rng: np.random.Generator
+    round_: Round, known: Snapshot, learnt: Learnt, table: shards.Table, rng: np.random.Generator
 ) -> _Scene:
     compared = np.sort(rng.permutation(len(known.holdout))[:COMPARED])
-    return _Scene(round_, known, champion, table, tuple(_earlier(round_, known)), compared)
+    earlier, champion = tuple(_earlier(round_, known)), learnt.serving.champion
+    return _Scene(round_, known, champion, learnt.held_back, table, earlier, compared)
 
 
 def _earlier(round_: Round, known: Snapshot) -> list[_Earlier]:
-    """The newest models before this round, and some older ones at ever wider steps, oldest first."""
+    """Models in use after the newest rounds before and some older ones at ever wider steps, oldest first."""
     versions = ModelVersion.objects.filter(
         project_id=round_.project_id, round__number__lt=round_.number, round__feature_set=round_.feature_set
     )
-    rows = list(versions.order_by("-round__number").values_list("round__number", "training_items", "path"))
+    said = ("path", "gate__passed", "gate__applied", "gate__against")
+    kept = versions.order_by("-round__number").values_list("round__number", "training_items", *said)
+    paths = {number: path for number, _labels, path, *_gate in kept}
+    # Where one was held back, the one that it was compared with stayed in use.
+    rows = [
+        (labels, paths.get(against, "") if applied and not passed else path)
+        for _number, labels, path, passed, applied, against in kept
+    ]
     far = rows[WINDOW:]
     steps = sorted({round(step) - 1 for step in np.geomspace(1, len(far), OLDER).tolist()}) if far else []
     found = []
-    for number, labels, path in [*rows[:WINDOW], *(far[step] for step in steps)]:
-        model = _champion(path)
+    for labels, path in [*rows[:WINDOW], *(far[step] for step in steps)]:
+        model = _champion(path) if path else None
         if model is not None and model.labels <= known.targets.shape[1]:
-            found.append(_Earlier(number, labels, model))
+            found.append(_Earlier(labels, model))
     return found[::-1]
 
 
@@ -157,6 +171,11 @@ def _champion(path: str) -> Model | None:
 
 
 # --- how good is it -----------------------------------------------------------------------------------------
+
+
+def _holdout(scene: _Scene) -> dict[str, Any]:
+    known = scene.known
+    return evaluate(scene.proba(scene.champion, known.holdout), known.truth, known.settings.task).as_dict()
 
 
 def _evaluation(scene: _Scene, rng: np.random.Generator) -> dict[str, Any]:
@@ -205,9 +224,12 @@ def _stopping(scene: _Scene, rng: np.random.Generator) -> dict[str, Any]:
 
 
 def _kappa(scene: _Scene) -> float | None:
-    """How far this model predicts what the one before did, on the same open items in every round."""
+    """How far this model predicts what the one before did, on the same open items in every round.
+
+    None where this is the one before: that it agrees with itself is no sign.
+    """
     pool = scene.known.pool
-    if not scene.earlier or not len(pool):
+    if scene.held_back or not scene.earlier or not len(pool):
         return None
     # By a hash of its id an item is in the sample or not, as long as it is open.
     order = np.argsort(

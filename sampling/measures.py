@@ -62,7 +62,7 @@ class LabelLine:
 
 def figures(version: ModelVersion) -> Figures:
     """Read the version's figures: with all intervals where its round kept them, else the plain ones."""
-    kept = (version.round.metrics or {}).get("evaluation") or _plain(version.metrics)
+    kept = kept_report(version.round.metrics or {}) or _plain(version.metrics)
     slices = [
         Slice(f"{one['field']}: {one['value']}", one["n"], _estimate(one["accuracy"]))
         for one in kept.get("slices", [])
@@ -70,6 +70,11 @@ def figures(version: ModelVersion) -> Figures:
     named = ("accuracy", "macro_f1", "calibration")
     accuracy, macro_f1, calibration = (_estimate(kept.get(name)) for name in named)
     return Figures(kept.get("n", 0), accuracy, macro_f1, calibration, kept.get("labels", []), slices)
+
+
+def kept_report(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What a round kept about its own model; one that held it back measured the model in use instead."""
+    return None if metrics.get("held_back") else metrics.get("evaluation")
 
 
 def labels_of(version: ModelVersion, labels: Sequence[Label]) -> list[LabelLine]:

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from projects.models import Annotation, Item
-from sampling import figures, snapshots
+from sampling import figures, measures, snapshots
 from sampling.core import savings
 from sampling.models import ModelVersion, Round
 from sampling.scoring import table_of
 from tests.factories import answer, make_items, make_member
 from tests.loops import label, make_loop, right, turn, with_model
+from tests.test_streams import judged
 
 pytestmark = pytest.mark.django_db
 
@@ -96,6 +97,32 @@ def test_the_same_round_measures_the_same_again():
     again = measured_again(round_)
     assert again == {name: round_.metrics[name] for name in again}
     assert {"evaluation", "stopping", "drift"} <= set(again)
+
+
+# --- models held back --------------------------------------------------------------------------------------
+
+
+def test_of_a_model_that_is_held_back_only_its_version_keeps_the_figures():
+    project = judged()
+    round_ = turn(project)
+    rejected, found = round_.model_version, round_.metrics
+    assert rejected.state == "rejected"
+    assert rejected.metrics["accuracy"] < 0.7 < found["holdout"]["accuracy"]
+    assert found["evaluation"]["accuracy"]["value"] == round(found["holdout"]["accuracy"], 4)
+    assert measures.figures(rejected).accuracy.value == rejected.metrics["accuracy"]
+    assert measures.figures(project.model_versions.get(state="champion")).calibration
+
+
+def test_a_round_without_a_new_model_in_use_is_no_sign_that_predictions_stay():
+    project = judged()
+    assert turn(project).metrics["stopping"]["kappa"] is None
+    # The labels are put right: the next model is compared with the one in use, not with the one held back.
+    for item in project.items.filter(holdout=False, state="settled"):
+        Item.objects.filter(pk=item.pk).update(settled_labels=[right(item).pk])
+    label(project, 10, number__gt=100, holdout=False)
+    third = turn(project)
+    assert third.model_version.state == "champion"
+    assert third.metrics["stopping"]["kappa"] > 0.5
 
 
 # --- labels saved ------------------------------------------------------------------------------------------
