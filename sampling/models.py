@@ -70,6 +70,8 @@ class Round(models.Model):
     # train, evaluate, score, select, publish: what the worker does now.
     step = models.CharField(max_length=20, blank=True)
     attempt = models.PositiveIntegerField(default=0)
+    # Attempts in a row whose worker died; one that ends, well or not, begins the count anew.
+    deaths = models.PositiveIntegerField(default=0)
     # While it runs: last sign of life. After a failure: when to try again.
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     policy = models.ForeignKey(Policy, models.PROTECT, null=True, related_name="rounds")

@@ -92,12 +92,16 @@ def _claimed(project: Project, at: datetime) -> Round | None:
     if round_ is None:
         return None
     row = Round.objects.filter(free(at), pk=round_.pk)
-    if round_.state == Round.State.RUNNING and round_.attempt >= DEATHS:
-        died = "The worker ended in the middle of this round, several times. It may have run out of memory."
-        row.filter(attempt=round_.attempt).update(**_failure(round_.attempt, died))
+    died = round_.state == Round.State.RUNNING
+    deaths = round_.deaths + died
+    if died and deaths >= DEATHS:
+        why = "The worker ended in the middle of this round, several times. It may have run out of memory."
+        # Under another policy it may live.
+        changes = {"deaths": deaths, "policy": project.policy.pk, **_failure(round_.attempt, why)}
+        row.filter(attempt=round_.attempt).update(**changes)
         return None
-    state = Round.State.RUNNING
-    if not claims.claim(row, round_.attempt, state=state, step="", heartbeat_at=at, started_at=now()):
+    begun = {"state": Round.State.RUNNING, "step": "", "heartbeat_at": at, "started_at": now()}
+    if not claims.claim(row, round_.attempt, deaths=deaths, **begun):
         return None
     round_.refresh_from_db()
     return round_
@@ -125,14 +129,14 @@ def _run(round_: Round) -> None:
             _work(round_, mine, step, scoring.shared(round_, heart.check))
     except Overtaken:
         log.warning("Round %s of project %s begins anew.", round_.number, round_.project_id)
-        mine().update(state=Round.State.QUEUED, step="", heartbeat_at=None)
+        mine().update(state=Round.State.QUEUED, step="", heartbeat_at=None, deaths=0)
     except claims.Lost:
         log.warning("Round %s of project %s went to another worker.", round_.number, round_.project_id)
     except Exception as error:
         log.exception("Round %s of project %s failed.", round_.number, round_.project_id)
         # What was refused says so in a sentence; of the rest the kind helps as well.
         said = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
-        mine().update(policy=round_.policy, **_failure(round_.attempt, said))
+        mine().update(policy=round_.policy, deaths=0, **_failure(round_.attempt, said))
 
 
 # --- what --------------------------------------------------------------------------------------------------
@@ -191,6 +195,7 @@ def _publish(round_: Round, mine: QuerySet[Round], result: _Result) -> None:
         state=Round.State.DONE,
         step="",
         error="",
+        deaths=0,
         finished_at=now(),
         policy=round_.policy,
         feature_set=round_.feature_set,

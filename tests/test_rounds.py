@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -19,6 +19,9 @@ from sampling.models import ModelVersion, Round
 from tests.factories import hand, make_items, make_member
 from tests.loops import know, label, make_loop, turn, with_model
 from tests.threads import in_threads
+
+# After so long without a sign of life a worker is taken to be dead.
+DEAD = timedelta(seconds=31)
 
 
 def during_training(monkeypatch: pytest.MonkeyPatch, do: Callable[[], object]) -> None:
@@ -349,14 +352,55 @@ def test_a_round_that_is_alive_is_left_alone(monkeypatch: pytest.MonkeyPatch):
     assert seen == [False]
 
 
+def killed(project: Project, at: datetime, monkeypatch: pytest.MonkeyPatch) -> Round:
+    """Let a worker take the round that is free at this moment and die of it."""
+    monkeypatch.setattr(rounds, "_run", lambda _round: None)
+    rounds.turn(project, at)
+    monkeypatch.undo()
+    return project.rounds.get()
+
+
 @pytest.mark.django_db
-def test_a_round_that_kills_its_worker_again_and_again_comes_to_rest():
-    project = make_loop()
-    round_ = Round.objects.create(project=project, number=0, state="running", attempt=3, heartbeat_at=now())
-    assert not rounds.turn(project, now() + timedelta(seconds=31))
-    round_.refresh_from_db()
-    assert round_.state == "failed"
-    assert "memory" in round_.error
+def test_a_round_that_kills_its_worker_again_and_again_comes_to_rest(monkeypatch: pytest.MonkeyPatch):
+    project, at = make_loop(), now()
+    for number in range(3):
+        assert killed(project, at + number * DEAD, monkeypatch).state == "running"
+    resting = killed(project, at + 3 * DEAD, monkeypatch)
+    assert (resting.state, resting.attempt, resting.deaths) == ("failed", 3, 3)
+    assert "memory" in resting.error
+    assert resting.heartbeat_at is not None
+    # Nobody takes it up before its rest is over, and one more death is enough to rest again.
+    assert not rounds.turn(project, now())
+    again = resting.heartbeat_at + DEAD
+    assert killed(project, again, monkeypatch).state == "running"
+    assert killed(project, again + DEAD, monkeypatch).state == "failed"
+    # Another policy may do better: it is tried at once.
+    project.policies.create(version=2, strategy="random", batch_size=10)
+    assert rounds.turn(project, now())
+    assert (project.rounds.get().state, project.rounds.get().deaths) == ("done", 0)
+
+
+@pytest.mark.django_db
+def test_failures_and_deaths_are_counted_apart(monkeypatch: pytest.MonkeyPatch):
+    project, at = make_loop(strategy="crystal-ball"), now()
+    for number in range(3):
+        assert rounds.turn(project, at + number * timedelta(minutes=5))
+    assert (project.rounds.get().state, project.rounds.get().attempt) == ("failed", 3)
+    project.policies.create(version=2, strategy="default", batch_size=10)
+    later = at + timedelta(hours=1)
+    assert killed(project, later, monkeypatch).deaths == 0
+    assert rounds.turn(project, later + DEAD)
+    done = project.rounds.get()
+    assert (done.state, done.attempt, done.deaths) == ("done", 5, 0)
+
+
+@pytest.mark.django_db
+def test_a_failure_begins_the_count_of_deaths_anew(monkeypatch: pytest.MonkeyPatch):
+    project, at = make_loop(strategy="crystal-ball"), now()
+    killed(project, at, monkeypatch)
+    assert killed(project, at + DEAD, monkeypatch).deaths == 1
+    assert rounds.turn(project, at + 2 * DEAD)
+    assert (project.rounds.get().state, project.rounds.get().deaths) == ("failed", 0)
 
 
 @pytest.mark.django_db(transaction=True)
