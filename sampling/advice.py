@@ -114,7 +114,9 @@ def _plateau(sign: rules.Sign) -> Reason:
     ) % {"rounds": rounds, "value": points(value), "span": span(low, high)}
     more = {
         "yes": _("That is surely less than %(flat)s points."),
-        "no": _("It is still rising."),
+        "no": _("It is still rising.")
+        if high >= 0
+        else _("It fell: look at the disputes and at the last answers before you go on."),
         "open": _("The hold-out is too small, or the time too short, to rule out a rise of %(flat)s points."),
     }[sign.answer]
     return Reason(name, sign.answer, f"{said} {more % {'flat': points(rules.FLAT, sign=False)}}")

@@ -84,8 +84,13 @@ def _flatness(one: Past, rounds: int) -> float | None:
 
 
 def plateau(change: Change) -> Answer:
-    """Whether accuracy has surely stopped rising: the whole interval of its change lies below 2 points."""
+    """Whether accuracy has surely stopped rising: the whole interval of its change lies below 2 points.
+
+    No, too, where it surely fell: something is wrong, and nothing is finished.
+    """
     _value, low, high = change
+    if high < 0:
+        return "no"
     if high < FLAT:
         return "yes"
     return "no" if low > 0 else "open"

@@ -223,3 +223,10 @@ def test_a_rule_of_the_admin_wins():
 
 def test_before_any_round_it_is_too_early():
     assert rules.verdict([], rules.signs([])) == "early"
+
+
+def test_accuracy_that_surely_fell_is_no_plateau():
+    fell = (-0.11, -0.16, -0.07)
+    assert rules.plateau(fell) == "no"
+    past = [Past(number=1, labels=10, trends={2: fell})]
+    assert not rules.rulings({"plateau_rounds": 2}, past)[0].met
