@@ -128,8 +128,8 @@ def _stable(sign: rules.Sign) -> Reason:
         return Reason(name, sign.answer, _("Takes two rounds with a model, and open items to compare on."))
     kappa, rounds = sign.figures
     words = ngettext(
-        "On open items the newest model agrees with the one before: kappa %(kappa)s.",
-        "On open items the last %(rounds)d models agree with those before them: kappa %(kappa)s on average.",
+        "On open items the newest model agrees with the one before: kappa %(kappa)s (1: always).",
+        "On open items the last %(rounds)d models agree with those before them: kappa %(kappa)s on average (1: always).",
         int(rounds),
     ) % {"rounds": rounds, "kappa": f"{kappa:.3f}"}
     limit = _("From %(limit)s on, three times in a row, they count as settled.") % {"limit": rules.STABLE}
