@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,6 +25,8 @@ from sampling.core.settings import NEW, Settings
 from sampling.due import teach
 from sampling.models import FeatureShard, ModelVersion, Round
 from sampling.snapshots import Outcome, Snapshot
+
+log = logging.getLogger(__name__)
 
 # Items are new until so many rounds have known them.
 NEW_ROUNDS = 5
@@ -272,13 +275,18 @@ def clusters(known: Snapshot, table: shards.Table, outcome: Outcome) -> State:
 def _kept_centres(source: Source) -> tuple[FloatArray | None, int]:
     """The clusters of the round before with all that came since, and how many rows they were found on.
 
-    None as soon as they should be found anew: other features, another strategy, or a tenth of the items.
+    None as soon as they should be found anew: other features, another strategy, a tenth of the items, or the
+    file that had them is gone.
     """
     done = source.project.rounds.filter(state=Round.State.DONE, feature_set=source.round.feature_set)
     last = done.exclude(scores="").order_by("-number").select_related("policy").first()
     if last is None or _regions(last.policy) != _regions(source.policy):
         return None, 0
-    state = shards.load(last.scores)
+    try:
+        state = shards.load(last.scores)
+    except FileNotFoundError:
+        log.warning("The scores of round %s of project %s are gone.", last.number, last.project_id)
+        return None, 0
     fitted_on = int(state["fitted_on"]) if "fitted_on" in state else 0
     centres = kept(state.get("centres"), fitted_on, source.table.shape)
     if centres is None:

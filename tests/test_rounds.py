@@ -248,6 +248,17 @@ def test_clusters_are_found_anew_for_another_strategy():
 
 
 @pytest.mark.django_db
+def test_clusters_are_found_anew_when_their_file_is_gone():
+    project = with_model()
+    default_storage.delete(project.rounds.latest("number").scores)
+    label(project, 10)
+    newest = turn(project)
+    assert (newest.number, newest.state) == (2, "done")
+    assert snapshots.load(newest.snapshot)[0].centres is None
+    assert "centres" in shards.load(newest.scores)
+
+
+@pytest.mark.django_db
 def test_several_labels_an_item_work_as_well():
     project = with_model(task="multi")
     assert ModelVersion.objects.get().training_items == 10
