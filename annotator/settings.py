@@ -183,7 +183,7 @@ TICK_SECONDS = float(os.environ.get("TICK_SECONDS", "2"))
 HEARTBEAT_SECONDS = float(os.environ.get("HEARTBEAT_SECONDS", "5"))
 STALE_SECONDS = float(os.environ.get("STALE_SECONDS", "30"))
 # Feature shards of one project that are computed side by side, over all workers; and threads of one task.
-FEATURE_LANES = int(os.environ.get("FEATURE_LANES", "1"))
+FEATURE_LANES = int(os.environ.get("FEATURE_LANES", "8" if REDIS_URL else "1"))
 WORKER_THREADS = int(os.environ.get("WORKER_THREADS", "1"))
 # Rows of the pool that one worker scores at a time; a larger pool is shared by all workers that have time.
 SCORE_SHARD_ROWS = int(os.environ.get("SCORE_SHARD_ROWS", "32768"))
