@@ -191,11 +191,16 @@ class MoreForm(forms.Form):
         if wrong:
             raise forms.ValidationError(_("“%(word)s” is not a number.") % {"word": wrong[0]})
         numbers = list(dict.fromkeys(int(word) for word in words))
-        ids = dict(Item.objects.filter(project=self.project, number__in=numbers).values_list("number", "pk"))
-        missing = [number for number in numbers if number not in ids]
-        if missing:
-            raise forms.ValidationError(_("There is no item %(number)s.") % {"number": missing[0]})
-        return [ids[number] for number in numbers]
+        items = Item.objects.filter(project=self.project, number__in=numbers).only("number", "holdout")
+        found = {item.number: item for item in items}
+        for number in numbers:
+            if number not in found:
+                raise forms.ValidationError(_("There is no item %(number)s.") % {"number": number})
+            if found[number].holdout:
+                # What the figures are measured on must not steer what is asked.
+                words = _("Item %(number)s is of the hold-out, which only measures. Name another one.")
+                raise forms.ValidationError(words % {"number": number})
+        return [found[number].pk for number in numbers]
 
     def clean(self) -> dict[str, Any]:
         found = super().clean() or {}

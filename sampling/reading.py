@@ -107,7 +107,7 @@ def known_to(source: Source) -> Snapshot:
         model=teach(targets.sum(axis=0).tolist()),
         shard_rows=site.SCORE_SHARD_ROWS,
         weights=_weights(training, policy.recency),
-        examples=source.rows(project.items.filter(pk__in=examples)),
+        examples=source.rows(project.items.filter(pk__in=examples, holdout=False)),
         wanted=np.array(wanted, np.int64),
         groups=_groups(source, settings, pool),
         new=new,

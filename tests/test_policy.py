@@ -296,6 +296,13 @@ def test_examples_are_items_of_this_project(client, ada):
     assert wrong(client, ada, {"rare_items": "8"}) == {"rare_items": "There is no item 8."}
 
 
+def test_items_of_the_hold_out_are_no_examples(client, ada):
+    make_items(ada.project, 3, holdout=[1])
+    number = ada.project.items.get(holdout=True).number
+    said = wrong(client, ada, {"rare_items": f"{number}"})["rare_items"]
+    assert said == f"Item {number} is of the hold-out, which only measures. Name another one."
+
+
 def test_a_retired_label_stays_in_the_row_that_names_it(client, ada):
     client.post(page(ada), PAGE | CHANGED)
     Label.objects.filter(project=ada.project, position=1).update(retired_at=ada.project.created_at)

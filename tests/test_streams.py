@@ -121,6 +121,21 @@ def test_items_near_what_the_admin_named_come_by_the_stream_rare():
     assert all(entry.item.text.startswith("green frog") for entry in live(project, stream="rare"))
 
 
+def test_examples_of_the_hold_out_steer_nothing():
+    project = make_loop(batch=10, items=60)
+    know(project)
+    named, held = project.items.get(number=40), project.items.get(number=41)
+    assert held.holdout
+    wish(
+        project,
+        streams=[{"name": "rare", "strategy": "rare", "share": 0.2}],
+        rare={"items": [named.pk, held.pk]},
+    )
+    known = snapshots.load(turn(project).snapshot)[0]
+    # All items have features, in their order: the row of item 40 is 39.
+    assert known.examples.tolist() == [39]
+
+
 # --- the check stream --------------------------------------------------------------------------------------
 
 
