@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, Final, cast
 import numpy as np
 
 from projects.errors import Refused
-from projects.files.candidates import Candidate, Recipe
+from projects.files.candidates import Candidate, Recipe, id_of
 from projects.files.columns import FILE, Columns, guess_columns
 from projects.files.images import SUFFIXES
 from projects.files.problems import Bad, Problem
@@ -156,7 +156,7 @@ def predictions(
 class _Row:
     number: int
     candidate: Candidate | None
-    name: str = ""
+    name: str | None
     problem: str = ""
 
 
@@ -176,15 +176,26 @@ def _pieces(reader: Reader, recipe: Recipe) -> Iterator[list[_Row]]:
 
 def _read(row: Row | Problem, recipe: Recipe) -> _Row:
     if isinstance(row, Problem):
-        return _Row(row.row, None, problem=_words(row))
-    name = str(row.fields.get(FILE, "")) if row.read else ""
+        # Where rows have ids, its number could be the id of another one.
+        return _Row(row.row, None, None if recipe.columns.id else str(row.row), _words(row))
+    name = _name(row, recipe.columns.id)
     try:
         found = recipe.candidate(row)
     except Bad as bad:
         return _Row(row.number, None, name, _words(bad.at(row.number)))
     except OSError as error:
         return _Row(row.number, None, name, f"The file cannot be read: {error.strerror}.")
-    return _Row(row.number, found, found.external_id or name)
+    return _Row(row.number, found, name)
+
+
+def _name(row: Row, column: str) -> str | None:
+    """The id of a row, its file, or its number; None where it should have an id and has none."""
+    if not column:
+        return str(row.fields.get(FILE, "")) if row.read else str(row.number)
+    try:
+        return id_of(row, column)
+    except Bad:
+        return None
 
 
 def _words(problem: Problem) -> str:
@@ -213,7 +224,7 @@ def _answered(predictor: Predictor, piece: list[_Row], tally: Tally) -> Iterator
 def _head(one: _Row) -> Prediction:
     text = one.candidate.text if one.candidate else ""
     return {
-        "id": one.name or str(one.number),
+        "id": one.name,
         "row": one.number,
         "text": text,
         "label": None,

@@ -99,6 +99,39 @@ def test_a_row_that_cannot_be_read_keeps_its_place_and_says_why(tmp_path):
     assert "2 rows could not be read" in said
 
 
+def test_a_row_that_cannot_be_read_has_its_own_id_or_none(tmp_path):
+    project = with_model()
+    file = tmp_path / "in.csv"
+    file.write_text('id,text\n4,red apple\n3,\n,red cherry\n"a, blue sky\n')
+    predict(project, file, tmp_path / "out.csv")
+    found = [(row["id"], row["row"], row["label"]) for row in table(tmp_path / "out.csv")]
+    assert found[:3] == [("4", "2", "red"), ("3", "3", ""), ("", "4", "")]
+    file = tmp_path / "in.jsonl"
+    file.write_text('{"id": 2, "text": "red apple"}\nnonsense\n{"id": [1], "text": "blue sky"}\n')
+    predict(project, file, tmp_path / "out.jsonl")
+    assert [(row["id"], row["label"]) for row in lines(tmp_path / "out.jsonl")] == [
+        ("2", "red"), (None, None), (None, None)
+    ]  # fmt: skip
+
+
+def test_rows_without_an_id_column_are_called_by_their_number(tmp_path):
+    project = with_model()
+    file = tmp_path / "in.jsonl"
+    file.write_text('{"text": "red apple"}\nnonsense\n{"text": ""}\n')
+    predict(project, file, tmp_path / "out.jsonl")
+    assert [row["id"] for row in lines(tmp_path / "out.jsonl")] == ["1", "2", "3"]
+
+
+def test_the_columns_that_were_taken_are_named(tmp_path):
+    project = with_model()
+    file = written(tmp_path, [{"a": "x", "b": "a longer red apple", "uid": "7"}])
+    said = predict(project, file, tmp_path / "out.csv")
+    assert "Texts: column “b”. Ids: column “uid”.\n" in said
+    assert "Model 1 predicted 1 row: " in said
+    file = written(tmp_path, [{"text": "red apple"}])
+    assert "Texts: column “text”. Ids: numbers of rows.\n" in predict(project, file, tmp_path / "out.csv")
+
+
 def test_several_labels_are_a_list_and_one_cell_in_csv(tmp_path):
     project = ready(make_project(labels=["even", "odd"], task="multi"))
     file = written(tmp_path, [{"text": "both"}, {"text": "none"}])
@@ -238,6 +271,10 @@ def test_projects_without_a_model_and_files_that_are_not_there_are_refused(tmp_p
     ready(project)
     with pytest.raises(CommandError, match="There is no file"):
         predict(project, tmp_path / "nothing.csv", tmp_path / "out.csv")
+    (tmp_path / "old.csv").write_text("old")
+    with pytest.raises(CommandError, match="There is no file"):
+        predict(project, tmp_path / "nothing.csv", tmp_path / "old.csv")
+    (tmp_path / "old.csv").unlink()
     with pytest.raises(CommandError, match="holds no PNG, JPEG, WebP or GIF"):
         predict(project, tmp_path, tmp_path / "out.csv")
     (tmp_path / "a.png").write_bytes(picture(3))

@@ -74,7 +74,8 @@ def _refuse_broken(value: str, column: str) -> None:
     )
 
 
-def _external_id(row: Row, column: str) -> str:
+def id_of(row: Row, column: str) -> str:
+    """Return the id that the column gives a row. Raises Bad."""
     value = row.fields.get(column)
     if isinstance(value, bool) or not isinstance(value, str | int | None):
         raise Bad(value, "An id is a text or a whole number.", "Write ids as text.", column)
@@ -189,7 +190,7 @@ class Recipe:
         """Return what the row holds. Raises Bad."""
         columns = self.columns
         text, picture, content = "", None, ""
-        external_id = _external_id(row, columns.id) if columns.id else ""
+        external_id = id_of(row, columns.id) if columns.id else ""
         labels = _labels(row, columns, self.task) if columns.label else None
         metadata = _metadata(row, columns)
         if row.read:

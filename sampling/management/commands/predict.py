@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 from projects import files
 from projects.errors import Refused
 from projects.files.candidates import Recipe
-from projects.files.columns import Columns
+from projects.files.columns import FILE, Columns
 from projects.files.writing import FORMATS
 from projects.models import Project
 from sampling import predicting
@@ -53,6 +53,8 @@ class Command(BaseCommand):
         try:
             if form not in FORMATS:
                 raise Refused(f"The name of {out} must end in .csv or .jsonl.")
+            if not options["file"].exists():
+                raise Refused(f"There is no file {options['file']}.")
             if out.exists() and out.samefile(options["file"]):
                 raise Refused("The predictions cannot be written over the file that is read.")
             if not out.parent.is_dir():
@@ -72,6 +74,7 @@ class Command(BaseCommand):
         progress = _Progress(self.stderr, tally)
         with predicting.opened(options["file"], wanted) as reader:
             columns = predicting.chosen(reader, wanted, predictor)
+            self._say_columns(columns)
             recipe = Recipe(columns, project.task, write=reader.media == Project.Media.IMAGE)
             rows = predicting.predictions(predictor, reader, recipe, tally, progress.tell)
             rows = _without_text(rows) if not options["with_text"] else rows
@@ -87,14 +90,19 @@ class Command(BaseCommand):
         progress.end()
         self._say(predictor, tally, out)
 
+    def _say_columns(self, columns: Columns) -> None:
+        texts = "" if columns.content == FILE else f"Texts: column “{columns.content}”. "
+        ids = f"column “{columns.id}”" if columns.id else "numbers of rows" if texts else "names of files"
+        self.stderr.write(f"{texts}Ids: {ids}.", style_func=str)
+
     def _say(self, predictor: Predictor, tally: Tally, out: Path) -> None:
         number = predictor.version.round.number
-        self.stderr.write(
-            self.style.SUCCESS(f"Model {number} predicted {tally.predicted:,} rows: {out}"), ending="\n"
-        )
+        said = f"Model {number} predicted {_rows(tally.predicted)}: {out}"
+        self.stderr.write(self.style.SUCCESS(said), ending="\n")
         if tally.problems:
-            rows = "1 row" if tally.problems == 1 else f"{tally.problems:,} rows"
-            self.stderr.write(f"{rows} could not be read; the column “problem” says why.", ending="\n")
+            self.stderr.write(
+                f"{_rows(tally.problems)} could not be read; the column “problem” says why.", ending="\n"
+            )
 
 
 class _Progress:
@@ -115,6 +123,10 @@ class _Progress:
     def end(self) -> None:
         if self._live:
             self._stream.write("", ending="\n")
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"
 
 
 def _without_text(rows: Iterator[Prediction]) -> Iterator[Prediction]:
