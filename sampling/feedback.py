@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
+from django.db.models import Q
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy
 
@@ -41,12 +42,12 @@ OUTCOMES: Final = {
 def waiting(project: Project) -> list[int]:
     """Ids of the items to ask about, oldest feedback first; never of the hold-out.
 
-    Settled ones whose label is in doubt, and open ones that the model had wrong.
+    Settled ones whose label is in doubt, and open ones that the model had wrong; no longer those that a lead
+    has decided since.
     """
-    asked = [Item.State.OPEN, Item.State.SETTLED]
-    rows = Feedback.objects.filter(
-        project=project, handled_at=None, item__holdout=False, item__state__in=asked
-    )
+    doubted = Q(item__state=Item.State.SETTLED) & ~Q(item__settled_source__in=FIRM)
+    rows = Feedback.objects.filter(project=project, handled_at=None, item__holdout=False)
+    rows = rows.filter(Q(item__state=Item.State.OPEN) | doubted)
     found = rows.order_by("pk").values_list("item_id", "labels", "item__settled_labels")
     # Whoever labelled it meanwhile may have said the same.
     return list(dict.fromkeys(item for item, labels, settled in found if labels is None or labels != settled))

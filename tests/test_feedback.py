@@ -241,6 +241,19 @@ def test_what_people_settled_the_same_way_meanwhile_waits_no_more(tmp_path):
     assert waiting(project) == []
 
 
+@pytest.mark.parametrize(("source", "left"), [("adjudicated", []), ("gold", []), ("seed", ["a cat"])])
+def test_what_a_lead_decided_meanwhile_waits_no_more(tmp_path, source, left):
+    project = project_of()
+    _, dog = project.labels.all()
+    told(project, [{"id": 1, "label": "cat"}], tmp_path=tmp_path)
+    item = settle(project.items.get(number=1), dog, source=source)
+    assert waiting(project) == left
+    # Opened once more, it is asked about like any other.
+    item.state = "open"
+    item.save()
+    assert waiting(project) == ["a cat"]
+
+
 def test_only_what_contradicts_the_model_in_use_waits(tmp_path):
     project = with_model()
     red = list(project.items.filter(state="open", holdout=False, text__startswith="red")[:3])
