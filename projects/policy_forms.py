@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from django import forms
 from django.utils.translation import gettext as _
@@ -22,6 +22,33 @@ else:
     OfPolicy = forms.ModelForm
 
 
+# Groups of the folded part of the page, by how the names of their fields begin.
+GROUPS: Final = {
+    "samples": ("agreement_overlap", "holdout_mix", "holdout_max", "lease_minutes"),
+    "batch": ("mode", "diversity"),
+    "streams": ("stream_",),
+    "rare": ("rare_",),
+    "quotas": ("quota-",),
+    "mix": ("weight_",),
+    "model": ("learner", "class_weights", "recency", "committee_size"),
+    "gate": ("gate", "slice-"),
+    "stop": ("stop_",),
+}
+
+
+class Wrong(NamedTuple):
+    """Something wrong in the form; ``field`` is the id of its element."""
+
+    field: str
+    title: str
+    group: str
+    sentence: str
+
+
+def _group_of(name: str) -> str:
+    return next((group for group, starts in GROUPS.items() if name.startswith(starts)), "")
+
+
 class PolicyForm(OfPolicy):
     """The settings of the loop. Saving makes a new version: see projects.policies."""
 
@@ -29,21 +56,25 @@ class PolicyForm(OfPolicy):
         label=gettext_lazy("Labelled twice, %"),
         min_value=0,
         max_value=50,
-        help_text=gettext_lazy("A random share goes to several people, to see whether they agree."),
+        help_text=gettext_lazy(
+            "A random share goes to several people, to see whether they agree: the agreement sample."
+        ),
     )
     holdout_share = PercentField(
         label=gettext_lazy("Kept for checking, %"),
         min_value=0,
         max_value=50,
         help_text=gettext_lazy(
-            "A random share of the items never trains the model. Its accuracy is measured on them."
+            "A random share never trains the model. Its accuracy is measured on these items: the hold-out."
         ),
     )
     holdout_mix = PercentField(
         label=gettext_lazy("Checking items in each batch, %"),
         min_value=0,
         max_value=50,
-        help_text=gettext_lazy("How fast the measured accuracy becomes exact."),
+        help_text=gettext_lazy(
+            "How much of a batch is of the hold-out: how fast the measured accuracy becomes exact."
+        ),
     )
     strategy = forms.ChoiceField(label=gettext_lazy("What comes next"), widget=forms.RadioSelect)
     reason = forms.CharField(
@@ -76,10 +107,12 @@ class PolicyForm(OfPolicy):
             "lease_minutes": gettext_lazy("Minutes an item is held"),
         }
         help_texts = {
-            "batch_size": gettext_lazy("The model learns again after so many answers, and picks as many."),
+            "batch_size": gettext_lazy(
+                "The model learns again after so many answers, and picks as many: a batch."
+            ),
             "overlap": gettext_lazy("How many people answer each item. One is cheapest."),
             "agreement_overlap": gettext_lazy("How many people answer an item of that share."),
-            "holdout_max": gettext_lazy("500 give the accuracy to within about 4 points."),
+            "holdout_max": gettext_lazy("A hold-out of 500 gives the accuracy to within about 4 points."),
             "committee_size": gettext_lazy("Where its models differ, an item is worth asking."),
             "lease_minutes": gettext_lazy("After that it goes to somebody else. A late answer still counts."),
         }
@@ -101,22 +134,38 @@ class PolicyForm(OfPolicy):
         """Return the others; the one in force is among them, whatever it is."""
         present = self.initial.get("strategy", "default")
         offered = {row[0] for row in (*STRATEGIES, *OTHER_STRATEGIES)}
-        return [*OTHER_STRATEGIES, *([(present, present, "")] if present not in offered else [])]
+        return [*OTHER_STRATEGIES, *([(present, policy_names.title_of(present), "")] if present not in offered else [])]
 
     def is_other(self) -> bool:
         """Say whether one of the others is chosen."""
         return self["strategy"].value() not in {row[0] for row in STRATEGIES}
 
-    def more_is_wrong(self) -> bool:
-        """Say whether something is wrong in the part of the page that is folded away."""
-        folded = {"agreement_overlap", "holdout_mix", "holdout_max", "committee_size", "lease_minutes"}
-        return bool(folded & set(self.errors)) or not self.more.is_valid()
+    def wrong(self) -> list[Wrong]:
+        """Return what is wrong, in the order of the page: each with the field that it is about, if any."""
+        if not self.is_bound:
+            return []
+        found = [Wrong("", "", "", str(one)) for form in self._forms() for one in form.non_field_errors()]
+        for rows, group in ((self.more.quotas, "quotas"), (self.more.slices, "gate")):
+            if self.more.is_bound:
+                found += [Wrong("", "", group, str(one)) for one in rows.non_form_errors()]
+        for form in self._forms():
+            for field in form:
+                group = _group_of(field.html_name)
+                found += [Wrong(field.auto_id, str(field.label), group, str(one)) for one in field.errors]
+        return found
+
+    def _forms(self) -> list[forms.BaseForm]:
+        more = self.more
+        return [self, more, *more.quotas, *more.slices] if more.is_bound else [self]
+
+    def wrong_groups(self) -> set[str]:
+        """Return the groups of the folded part in which something is wrong."""
+        return {one.group for one in self.wrong()} - {""}
 
     def open_groups(self) -> set[str]:
-        """Return the groups of the folded part that are open: in use, or all while something is wrong."""
-        if self.is_bound:
-            names = ("samples", "batch", "streams", "rare", "quotas", "mix", "model", "gate", "stop")
-            return set(names) if self.more_is_wrong() else self.more.groups_in_use()
+        """Return the groups of the folded part that are open: where something is wrong, or those in use."""
+        if wrong := self.wrong_groups():
+            return wrong
         mixed = {"mix"} if self["strategy"].value() == "hybrid" else set()
         return self.more.groups_in_use() | mixed
 
@@ -134,6 +183,8 @@ class PolicyForm(OfPolicy):
             self.add_error(
                 "committee_size", _("The rule above asks a committee: give it two models at least.")
             )
+        if found.get("agreement_overlap", 9) < found.get("overlap", 1):
+            self.add_error("agreement_overlap", _("At least as many people as answer each other item."))
         return found
 
     def changes(self) -> dict[str, Any]:

@@ -91,18 +91,18 @@ OTHER_STRATEGIES: Final[list[Named]] = [
     ),
 ]
 # Known to the loop, but nothing that a form needs to offer.
-UNOFFERED: Final = (
-    "least-confidence",
-    "first-batch",
-    "vote-entropy",
-    "pairwise",
-    "k-means",
-    "probcover",
-    "herding",
-    "density",
-    "cluster-uncertain",
-    "dpp",
-)
+UNOFFERED: Final = {
+    "least-confidence": gettext_lazy("Likeliest label unsure"),
+    "first-batch": gettext_lazy("First batch"),
+    "vote-entropy": gettext_lazy("Committee's votes split"),
+    "pairwise": gettext_lazy("Two of the committee far apart"),
+    "k-means": gettext_lazy("Groups of items"),
+    "probcover": gettext_lazy("Cover the data (ProbCover)"),
+    "herding": gettext_lazy("Like the data as a whole"),
+    "density": gettext_lazy("Uncertain and in the middle"),
+    "cluster-uncertain": gettext_lazy("Most uncertain of each region"),
+    "dpp": gettext_lazy("Uncertain and unlike each other"),
+}
 # These ask a committee of two models at least.
 OF_COMMITTEE: Final = frozenset({"vote-entropy", "consensus-entropy", "pairwise", "bald"})
 
@@ -179,4 +179,11 @@ def every_strategy() -> list[str]:
 
 def titles() -> dict[str, Promise | str]:
     """What strategies are called, by name."""
-    return {name: title for name, title, _words in (*STRATEGIES, *OTHER_STRATEGIES)}
+    return {name: title for name, title, _words in (*STRATEGIES, *OTHER_STRATEGIES)} | UNOFFERED
+
+
+def title_of(name: str) -> str:
+    """What a strategy is called, with its mode where it has one: «margin/diverse»."""
+    strategy, _slash, mode = name.partition("/")
+    title = str(titles().get(strategy, strategy))
+    return f"{title} · {MODES.get(mode, mode)}" if mode else title

@@ -86,6 +86,25 @@ def test_saving_the_loop_unchanged_makes_no_version(client, ada):
     assert ada.project.policies.count() == 1
 
 
+def test_what_is_wrong_with_the_loop_is_listed_on_top_and_only_its_groups_are_open(client, ada):
+    data = LOOP | {"batch_size": "", "lease_minutes": "0", "agreement_overlap": "2", "overlap": "3"}
+    reply = client.post(at("settings-loop", ada), data)
+    page, form = reply.content.decode(), reply.context["form"]
+    assert reply.status_code == 422
+    assert [(one.field, one.group) for one in form.wrong()] == [
+        ("id_batch_size", ""),
+        ("id_agreement_overlap", "samples"),
+        ("id_lease_minutes", "samples"),
+    ]
+    assert form.open_groups() == {"samples"}
+    for field in ("batch_size", "agreement_overlap", "lease_minutes"):
+        assert f'<a href="#id_{field}">' in page
+        assert f'id="id_{field}"' in page
+    # A field that is folded away cannot show the browser's own words: the server says them.
+    assert '<form class="stack" method="post" novalidate>' in page
+    assert ada.project.policies.count() == 1
+
+
 def test_every_strategy_that_is_offered_exists():
     assert {name for name, _title, _words in policy_forms.STRATEGIES} <= set(STRATEGIES)
 
