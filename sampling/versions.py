@@ -15,12 +15,12 @@ from django.utils.translation import gettext_lazy
 
 from projects import audit
 from projects.errors import Refused
-from projects.models import Project
+from projects.models import Event, Project
 from sampling.measures import Figures, figures
 from sampling.models import ModelVersion
 
 _State = ModelVersion.State
-
+PUT_IN_USE: Final = "model.put_in_use"
 
 LEARNERS: Final = {
     "logistic": gettext_lazy("Logistic regression"),
@@ -104,8 +104,8 @@ def state_of(version: ModelVersion) -> dict[str, Any]:
     return {key.removeprefix(prefix): value for key, value in found.items() if key.startswith(prefix)}
 
 
-def verdict(version: ModelVersion) -> str:
-    """What the gate said of a version, in words."""
+def verdict(version: ModelVersion, *, named: bool = True) -> str:
+    """What the gate said of a version, in words; ``named`` says who overruled it, and why they did."""
     gate = version.gate or {}
     lines = compared(gate)
     if not lines:
@@ -115,13 +115,27 @@ def verdict(version: ModelVersion) -> str:
     if worse:
         where = _listing([line.name for line in worse])
         if gate.get("applied", True):
-            return _("Held back: worse than model %(number)s %(where)s.") % {**against, "where": where}
+            if version.state == _State.REJECTED:
+                return _("Held back: worse than model %(number)s %(where)s.") % {**against, "where": where}
+            said = _("The gate had held it back: worse than model %(number)s %(where)s.")
+            return f"{_by_hand(version, named)} {said % {**against, 'where': where}}"
         said = _("Worse than model %(number)s %(where)s; it took over because the gate is off.")
         return said % {**against, "where": where}
     if not lines[0].enough:
         said = _("Took over from model %(number)s: the hold-out is too small to hold a model back.")
         return said % against
     return _("Took over from model %(number)s: not shown to be worse.") % against
+
+
+def _by_hand(version: ModelVersion, named: bool) -> str:
+    event = None
+    if named:
+        events = Event.objects.filter(project=version.project_id, action=PUT_IN_USE)
+        by_number = events.filter(after__model=version.round.number).select_related("actor")
+        event = by_number.order_by("pk").last()
+    if event is None or event.actor is None:
+        return _("Put in use by hand.")
+    return _("Put in use by %(who)s: “%(reason)s”.") % {"who": event.actor, "reason": event.reason}
 
 
 def slice_name(one: Mapping[str, Any]) -> str:
@@ -190,7 +204,7 @@ def _swap(project: Project, actor: AbstractBaseUser | None, change: Change) -> M
     audit.record(
         held,
         actor,
-        "model.put_in_use",
+        PUT_IN_USE,
         _("Model %(number)s") % {"number": change.number},
         before=before,
         after=after,

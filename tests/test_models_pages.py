@@ -167,6 +167,27 @@ def test_the_verdict_is_said_in_words(gate, words):
     assert versions.verdict(make_version(make_project(labels=2), 2, gate=gate)) == words
 
 
+def test_a_held_back_version_that_is_put_in_use_says_who_overruled_the_gate(client):
+    project = with_model()
+    gate, features = {**gate_of(30, 2), "against": 1}, project.feature_sets.get()
+    make_version(project, 2, "rejected", gate=gate, feature_set=features)
+    ada = make_user("Ada Bell")
+    versions.roll_back(project, ada, Change(2, 1, "trying <it>"))
+    overruled = "The gate had held it back: worse than model 1 over all items."
+    page = page_of(client, project, number=2)
+    assert f"Put in use by Ada Bell: “trying &lt;it&gt;”. {overruled}" in page
+    assert "Held back" not in page
+    card = card_of(project)
+    assert f"- Gate: Put in use by hand. {overruled}" in card
+    assert "Ada" not in card  # It leaves, and promises to name no person.
+    versions.roll_back(project, ada, Change(1, 2, "back"))
+    assert f"“trying &lt;it&gt;”. {overruled}" in page_of(client, project, number=2)
+
+
+def test_a_version_does_not_speak_of_numbers_that_mean_nothing_to_a_reader(client):
+    assert "Answers up to" not in page_of(client, two_versions())
+
+
 def test_a_version_shows_what_it_learnt_from_by_label(client):
     project = two_versions()
     project.labels.filter(name="dog").update(retired_at="2026-01-01T00:00Z")
