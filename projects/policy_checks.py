@@ -45,8 +45,9 @@ def _names(policy: Policy) -> Iterator[tuple[str, str]]:
                     "known": known,
                 },
             )
-    asked = policy_names.OF_COMMITTEE & {policy.strategy, *_named(policy, "streams", "strategy")}
-    if isinstance(policy.hybrid, dict) and policy.strategy == "hybrid":
+    chosen = {policy.strategy, *_named(policy, "streams", "strategy")}
+    asked = policy_names.OF_COMMITTEE & chosen
+    if isinstance(policy.hybrid, dict) and "hybrid" in chosen:
         asked |= policy_names.OF_COMMITTEE & {name for name, weight in policy.hybrid.items() if weight}
     if asked and policy.committee_size < 2:
         yield "committee_size", _("The rule asks a committee: it needs two models at least.")
@@ -80,7 +81,7 @@ def _streams(policy: Policy) -> Iterator[tuple[str, str]]:
     if len(set(map(str, names))) < len(names):
         yield "streams", _("Two streams have the same name.")
     for row in rows:
-        if not row.get("name") or row["name"] == "main":
+        if not isinstance(row.get("name"), str) or row["name"] in ("", "main"):
             yield "streams", _("A stream needs a name, and not “main”.")
         elif row["name"] != "check" and row.get("strategy") not in policy_names.every_strategy():
             yield "streams", _("The stream “%(name)s” has no strategy that is known.") % {"name": row["name"]}

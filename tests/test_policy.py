@@ -252,6 +252,12 @@ def test_what_makes_no_sense_is_refused_at_its_field(client, ada, data, field):
         {"hybrid": ["margin"]},
         {"streams": [{"name": "rare", "strategy": "magic", "share": 0.1}]},
         {"streams": [{"name": "main", "strategy": "rare", "share": 0.1}]},
+        {"streams": [{"name": ["rare"], "strategy": "rare", "share": 0.1}]},
+        {
+            "streams": [{"name": "mix", "strategy": "hybrid", "share": 0.1}],
+            "hybrid": {"bald": 1},
+            "committee_size": 1,
+        },
         {
             "streams": [
                 {"name": "a", "strategy": "rare", "share": 0.5},
