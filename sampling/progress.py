@@ -18,7 +18,8 @@ from projects.models import Annotation, Dispute, Event, Item, Label, Membership,
 from projects.remembered import remembered
 from sampling import advice, charts
 from sampling.core import rules
-from sampling.models import Round
+from sampling.measures import kept_report
+from sampling.models import ModelVersion, Round
 
 # A curve through fewer hold-out items would be noise.
 ENOUGH: Final = 20
@@ -79,6 +80,17 @@ class Done(NamedTuple):
     low: float | None
     high: float | None
     stopping: dict[str, Any] | None
+    held_back: bool | None = None  # the figures are those of the model before, which stayed in use
+
+
+class InUse(NamedTuple):
+    """The model in use, where it is not the one that the newest round trained."""
+
+    number: int
+    newest: int  # the number of that one
+    held_back: bool  # so the newest round measured the one in use; else somebody put it there
+    figures: Mapping[str, Any]  # on the hold-out, when it was trained
+    report: Mapping[str, Any] | None  # the same with all intervals, where its round kept them
 
 
 @dataclass(frozen=True)
@@ -118,7 +130,8 @@ def rounds_done(project: Project) -> list[Done]:
     """The published rounds, oldest first, each with its few figures; the rest of its metrics stays away."""
     done = project.rounds.filter(state=Round.State.DONE).order_by("-number")
     figures = [f"metrics__holdout__{name}" for name in ("n", "accuracy", "low", "high")]
-    rows = done.values_list("number", "labelled", "picked", "finished_at", *figures, "metrics__stopping")
+    figures += ["metrics__stopping", "metrics__held_back"]
+    rows = done.values_list("number", "labelled", "picked", "finished_at", *figures)
     return [Done(*row) for row in rows[:ROUNDS]][::-1]
 
 
@@ -129,20 +142,48 @@ def newest(project: Project, *names: str) -> dict[str, Any]:
     return dict(zip(names, row or [None] * len(names), strict=True))
 
 
-def accuracy(done: Sequence[Done]) -> Accuracy:
-    """Hold-out accuracy after each round, where the hold-out is large enough to mean something."""
+def in_use(project: Project) -> InUse | None:
+    """The model in use; None where the newest round trained it, or there is none."""
+    models = ModelVersion.objects.filter(project=project).order_by("-round__number")
+    of_round = [f"round__metrics__{name}" for name in ("evaluation", "held_back")]
+    row = models.filter(state=ModelVersion.State.CHAMPION).values_list("round__number", "metrics", *of_round)
+    newest = models.values_list("round__number", "round__metrics__held_back", "gate__against").first()
+    used = row.first()
+    if used is None or newest is None:
+        return None
+    number, figures, report, held_back = used
+    last, last_held_back, against = newest
+    if number == last and not last_held_back:
+        return None
+    kept = kept_report({"evaluation": report, "held_back": held_back})
+    return InUse(number, last, bool(last_held_back) and number == against, figures, kept)
+
+
+def as_used(done: Sequence[Done], used: InUse | None) -> list[Done]:
+    """The rounds, the newest with the figures of the model in use, should somebody have put another there."""
+    if not done or used is None or used.held_back:
+        return list(done)
+    figures = {name: used.figures.get(name) for name in ("n", "accuracy", "low", "high")}
+    return [*done[:-1], done[-1]._replace(**figures)]
+
+
+def accuracy(done: Sequence[Done], used: InUse | None = None) -> Accuracy:
+    """Hold-out accuracy after each round, where the hold-out is large enough to mean something.
+
+    The newest figure is that of the model in use.
+    """
     enough = [one for one in done if (one.n or 0) >= ENOUGH]
     points = [charts.Point(one.labelled, one.accuracy or 0, one.low, one.high) for one in enough]
     chart = charts.line(
         [charts.Series(_("accuracy"), points)] if points else [],
         title=_("Accuracy on the hold-out after each round"),
-        x_label=_("items the model learnt from"),
+        x_label=_("labelled items to learn from"),
         y_label=_("accuracy"),
         y_format=charts.percent,
         y_range=(0, 1),
     )
-    last = next((one for one in reversed(done) if one.n is not None), None)
-    shown = last if last is not None and last in enough else None
+    last = next((one for one in reversed(as_used(done, used)) if one.n is not None), None)
+    shown = last if last is not None and (last.n or 0) >= ENOUGH else None
     items = (last.n or 0) if last is not None else 0
     if shown is None:
         return Accuracy(chart, None, None, None, items)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 from django.urls import reverse
+from django.utils.timezone import now
 
 from sampling import advice, progress
 from sampling.core import rules
 from sampling.core.rules import Past
-from sampling.models import Round
+from sampling.models import ModelVersion, Round
 from tests.factories import make_admin, make_lead, make_project
 from tests.test_progress import done_round
+from tests.versions import make_version
 
 pytestmark = pytest.mark.django_db
 SHARE = {"value": 0.8, "low": 0.61, "high": 0.92, "n": 40}
@@ -120,6 +122,67 @@ def test_the_page_reads_the_long_figures_of_the_newest_round_alone(project):
         "drift": None,
     }
     assert [one.number for one in progress.rounds_done(project)] == [1, 2]
+
+
+# --- which model is that ---------------------------------------------------------------------------------
+
+
+def a_model(project, number, state="champion", measured=0.8, **fields):
+    """A model and its round, which measured this accuracy; the model's own may be another."""
+    made = make_version(project, number, state, **fields)
+    report = {**REPORT, "macro_f1": {**REPORT["macro_f1"], "value": measured}}
+    held_back = state == "rejected"
+    figures = {"n": 50, "accuracy": measured, "low": measured - 0.1, "high": measured + 0.1}
+    made.round.metrics.update(holdout=figures, evaluation=report, held_back=held_back)
+    made.round.labelled, made.round.finished_at = 20 * number, now()
+    made.round.save()
+    return made
+
+
+def own(accuracy):
+    return {"metrics": {"n": 40, "accuracy": accuracy, "low": accuracy - 0.1, "high": accuracy + 0.1}}
+
+
+def test_after_a_model_was_held_back_the_page_says_whose_figures_it_shows(client, project):
+    a_model(project, 1, **own(0.81))
+    against = {"passed": False, "applied": True, "against": 1}
+    a_model(project, 2, "rejected", measured=0.83, gate=against, **own(0.41))
+    html = shown(client, project)
+    assert "Model 2</a> was held back" in html
+    assert "the figures of <a" in html
+    assert "83 % <small>73 % – 93 %" in html
+    assert "41 %" not in html
+    assert "40 <small>held back</small>" in html
+
+
+@pytest.mark.parametrize("was_held_back", [False, True])
+def test_a_model_that_somebody_put_in_use_is_shown_with_its_own_figures(client, project, was_held_back):
+    chosen = a_model(project, 1, "rejected" if was_held_back else "retired", 0.77, **own(0.66))
+    newest = a_model(project, 2, measured=0.91, **own(0.91))
+    assert progress.in_use(project) is None
+    ModelVersion.objects.filter(pk=newest.pk).update(state="retired")
+    ModelVersion.objects.filter(pk=chosen.pk).update(state="champion")
+    html = shown(client, project)
+    assert "Somebody put <a" in html
+    assert "66 % <small>56 % – 76 %" in html
+    # What its round kept is about the model before, where it was held back.
+    assert ("0.77 <small>" in html) is not was_held_back
+    assert "0.91 <small>" not in html
+    # A least accuracy is asked of the model in use.
+    used = progress.as_used(progress.rounds_done(project), progress.in_use(project))
+    assert [one.accuracy for one in used] == [0.77, 0.66]
+
+
+def test_a_newest_model_that_was_held_back_and_put_in_use_is_shown_with_its_own_figures(project):
+    first = a_model(project, 1, **own(0.8))
+    gate = {"passed": False, "applied": True, "against": 1}
+    second = a_model(project, 2, "rejected", measured=0.8, gate=gate, **own(0.6))
+    assert progress.in_use(project).held_back
+    ModelVersion.objects.filter(pk=first.pk).update(state="retired")
+    ModelVersion.objects.filter(pk=second.pk).update(state="champion")
+    used = progress.in_use(project)
+    assert (used.number, used.held_back, used.report) == (2, False, None)
+    assert progress.accuracy(progress.rounds_done(project), used).share == 0.6
 
 
 # --- should we stop --------------------------------------------------------------------------------------

@@ -64,13 +64,15 @@ def _live(member: Membership, seen: live.Live) -> dict[str, Any]:
 
 def _figures(project: Project) -> dict[str, Any]:
     labels = list(project.labels.order_by("order", "position"))
-    done = progress.rounds_done(project)
+    done, used = progress.rounds_done(project), progress.in_use(project)
     latest = progress.newest(project, "evaluation", "drift")
+    report = latest["evaluation"] if used is None or used.held_back else used.report
     counted = progress.settled(project)
     agreed = agreement.report(project)
     return {
         "settled": counted,
-        "accuracy": progress.accuracy(done),
+        "accuracy": progress.accuracy(done, used),
+        "in_use": used,
         "enough": progress.ENOUGH,
         "over_time": progress.over_time(project),
         "labels": progress.label_chart(labels, counted),
@@ -78,8 +80,8 @@ def _figures(project: Project) -> dict[str, Any]:
         "agreed_size": agreement.size(agreed.whole),
         "few": agreement.FEW,
         "people": progress.people(project),
-        "measured": progress.measured(latest["evaluation"], labels),
-        "advice": progress.advised(done, project.policy.stop_rules),
+        "measured": progress.measured(report, labels),
+        "advice": progress.advised(progress.as_used(done, used), project.policy.stop_rules),
         "saved": progress.saved(project),
         "drifted": advice.drifted(latest["drift"]),
         "picked": progress.picked(project, labels, done[-1].number if done else None),
