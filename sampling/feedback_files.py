@@ -27,6 +27,8 @@ _NAMES: Final = {
 }
 # In the place of a label: the model was wrong, and nothing else is known.
 WRONG: Final = "wrong"
+# How files of pictures and archives of them begin.
+_PICTURES: Final = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"Rar!", b"7z\xbc\xaf\x27\x1c")
 
 
 @dataclass(frozen=True)
@@ -83,10 +85,25 @@ def read_file(
     project: Project, file: BinaryIO, wanted: FeedbackColumns, reading: Columns | None = None
 ) -> Found:
     """Open a table and read the whole of it. Refuses what is no table, and what ``read`` refuses."""
+    _refuse_no_table(file)
     with open_file(file, reading or Columns()) as reader:
         if reader.media != "text":
-            raise Refused(_("Feedback is a table: CSV or JSON lines."))
+            raise Refused(_no_table())
         return read(project, reader, wanted)
+
+
+def _refuse_no_table(file: BinaryIO) -> None:
+    """Say what feedback needs, where whoever opens the file would speak of pictures to import."""
+    file.seek(0)
+    head = file.read(4096)
+    if not head.strip():
+        raise Refused(_("The file is empty. Hand in CSV or JSON lines, one row an item."))
+    if head.startswith(_PICTURES) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
+        raise Refused(_no_table())
+
+
+def _no_table() -> str:
+    return _("Feedback is a table. Hand in CSV or JSON lines, and name pictures in it by their “id”.")
 
 
 def read(project: Project, reader: Reader, wanted: FeedbackColumns) -> Found:

@@ -109,7 +109,7 @@ def test_items_are_found_by_id_by_key_by_number_and_by_exact_text(tmp_path):
     said = told(project, rows, tmp_path=tmp_path)
     assert "4 of 4 rows were taken in" not in said  # The last two mean the same item.
     assert "3 of 4 rows were taken in." in said
-    assert "1 were known already." in said
+    assert "1 was known already." in said
     assert waiting(project) == ["a cat", "a dog", "with an id"]
 
 
@@ -301,6 +301,40 @@ def test_a_lead_hands_a_table_in_on_the_page(client):
     assert "2 go back to people" in page
     assert "2 items wait for the next round" in page
     assert waiting(project) == ["a cat", "a dog"]
+
+
+def test_a_table_that_is_handed_in_again_brings_nothing_new(client):
+    project = project_of()
+    table = "id,label\n1,dog\n2,wrong\n"
+    hand_in(client, project, table)
+    status, page = hand_in(client, project, table)
+    assert status == 200
+    assert "Nothing new: all 2 rows were known already." in page
+    assert "notice success" not in page
+    assert "taken in" not in page
+    _, page = hand_in(client, project, "id,label\n1,dog\n")
+    assert "Nothing new: the 1 row was known already." in page
+    _, page = hand_in(client, project, "id,label\n1,dog\n3,cat\n")
+    assert "1 row was taken in." in page
+    assert "1 more was known already" in page
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "The file is empty. Hand in CSV or JSON lines"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(20), "Feedback is a table. Hand in CSV or JSON lines"),
+        (b"RIFF" + bytes(4) + b"WEBPVP8 ", "Feedback is a table. Hand in CSV or JSON lines"),
+    ],
+)
+def test_what_is_no_table_is_told_what_feedback_needs(client, data, words):
+    project = project_of()
+    client.force_login(make_lead(project).user)
+    address = reverse("model-feedback", args=[project.pk])
+    response = client.post(address, {"file": ContentFile(data, "in.csv")})
+    assert response.status_code == 422
+    assert words in response.content.decode()
+    assert "zip" not in response.content.decode()
 
 
 def test_the_page_lists_rows_that_cannot_be_used_and_takes_nothing_in(client):

@@ -57,7 +57,8 @@ class Command(BaseCommand):
         for number, words in report.lines:
             self.stdout.write(f"  {number:,} {words}")
         if report.known:
-            self.stdout.write(f"{report.known:,} were known already.")
+            were = "was" if report.known == 1 else "were"
+            self.stdout.write(f"{report.known:,} {were} known already.")
 
     def _read(self, project: Any, options: dict[str, Any]) -> Found:
         path: Path = options["file"]
