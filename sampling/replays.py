@@ -47,7 +47,9 @@ class CompareForm(forms.Form):
     strategies = forms.MultipleChoiceField(
         label=gettext_lazy("Strategies to compare"),
         widget=forms.CheckboxSelectMultiple,
-        help_text=gettext_lazy("Two or three. The first is the one that this project uses."),
+        help_text=gettext_lazy(
+            "Two or three. The first is the one that this project uses; its streams and quotas are left out."
+        ),
         error_messages={"required": gettext_lazy("Choose two or three strategies.")},
     )
 

@@ -80,14 +80,15 @@ def ask(project: Project, strategies: Sequence[str]) -> Comparison:
 
 def stop(project: Project) -> bool:
     """End the comparison that waits or runs; return whether there was one."""
-    found = live(project)
-    if found is None:
-        return False
-    mine = Comparison.objects.filter(pk=found.pk, state__in=Comparison.LIVE)
-    stopped = mine.update(state=Comparison.State.STOPPED, finished_at=now(), path="")
-    if stopped:
-        shards.delete(found.path)
-    return bool(stopped)
+    with transaction.atomic():
+        # Locked, so that no worker names a file between what is read here and what is written.
+        found = project.comparisons.select_for_update(no_key=True).filter(state__in=Comparison.LIVE).first()
+        if found is None:
+            return False
+        mine = Comparison.objects.filter(pk=found.pk)
+        mine.update(state=Comparison.State.STOPPED, finished_at=now(), path="")
+    shards.delete(found.path)
+    return True
 
 
 def _forget(project: Project) -> None:

@@ -236,6 +236,19 @@ def test_a_stopped_comparison_keeps_nothing_whoever_works_on_it(client, project,
     assert whatif.ask(project, ["default", "random"])
 
 
+def test_a_file_that_a_worker_names_while_it_is_stopped_goes_too(project, monkeypatch):
+    found = whatif.ask(project, ["default", "random"])
+    early = whatif.live(project)
+    assert whatif.advance(found.pk)
+    # Whoever looked before the worker named its file does not know of it.
+    monkeypatch.setattr(whatif, "live", lambda _project: early)
+    found.refresh_from_db()
+    assert default_storage.exists(found.path)
+    assert whatif.stop(project)
+    assert not default_storage.exists(found.path)
+    assert not whatif.stop(project)
+
+
 def test_what_goes_wrong_is_shown_to_leads(client, project, monkeypatch):
     monkeypatch.setattr(bench, "replay", lambda *_: 1 / 0)
     found = run(project)
@@ -343,6 +356,14 @@ def test_the_page_shows_curves_a_table_and_what_it_is_measured_on(client, projec
     assert page.count('class="band"') == 3
     assert "Tested on 84 items that were drawn at random before anybody labelled: 60 of the hold-out" in page
     assert "hx-trigger" not in page
+
+
+def test_the_page_says_that_streams_and_quotas_are_left_out(client, project):
+    finished(project)
+    client.force_login(make_lead(project).user)
+    page = client.get(reverse("what-if", args=[project.pk])).content.decode()
+    assert "its streams and quotas are left out" in page
+    assert "the streams and quotas of this project's policy are left out" in page.replace("&#x27;", "'")
 
 
 def test_a_result_stays_until_labels_changed_much(client):
