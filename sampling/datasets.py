@@ -12,7 +12,7 @@ import numpy as np
 from django.conf import settings
 
 from sampling import kept
-from sampling.core import known
+from sampling.core import known, simulation
 from sampling.core.constraints import LABEL, Quota
 from sampling.core.crowd import Crowd
 from sampling.core.featurizers import Featurizer, default_for, featurizer
@@ -119,10 +119,13 @@ class Set:
         targets = folder / f"{self.name}.targets.npy"
         np.save(targets, self.known.targets, allow_pickle=False)
         plan = self.plan(options)
+        there = len(simulation.parts(len(self.known.contents), plan.test, 0)[0])
+        if there < plan.budget:
+            say(f"{self.name}: the budget is {there} labels instead of {plan.budget}, for want of items.")
         found: list[Case] = []
         for name in self._featurizers(names(options["featurizers"])):
-            x, there = kept.features(kind_of(name), self.known.contents)
-            say(f"{self._words()}; features ({name}) {'were there' if there else 'computed'}.")
+            x, old = kept.features(kind_of(name), self.known.contents)
+            say(f"{self._words()}; features ({name}) {'were there' if old else 'computed'}.")
             path = folder / f"{self.name}.{len(found)}.npy"
             np.save(path, x, allow_pickle=False)
             found.append(Case(self.name, name, path, targets, plan))

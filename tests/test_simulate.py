@@ -245,7 +245,10 @@ def test_runs_side_by_side_are_those_one_after_the_other(tmp_path):
 
 def test_several_sets_have_a_table_each_one_over_all_and_a_verdict(tmp_path):
     first, second = items(tmp_path), items(tmp_path, "more.csv", n=50)
-    out, _ = simulate("--data", first, second, *SMALL, "--judge", "default", "--plot", tmp_path / "plot.svg")
+    plot = tmp_path / "plot.svg"
+    out, error = simulate("--data", first, second, *SMALL, "--judge", "default", "--plot", plot)
+    assert f"Plot: {plot}\n" in error
+    assert "the budget is" not in error
     assert "colours: lsa" in out
     assert "more: lsa" in out
     assert "Over 2 sets" in out
@@ -255,6 +258,13 @@ def test_several_sets_have_a_table_each_one_over_all_and_a_verdict(tmp_path):
     drawn = ET.parse(tmp_path / "plot.svg").getroot()
     words = [text.text for text in drawn.iter("{http://www.w3.org/2000/svg}text")]
     assert {"colours", "more", "default", "random"} <= set(words)
+
+
+def test_a_budget_that_the_data_cannot_fill_is_said_to_be_shorter(tmp_path):
+    options = ["--strategies", "random", "--limit", 30, "--budget", 80]
+    out, error = simulate("--data", items(tmp_path), *SMALL, *options, seeds=1)
+    assert "colours: the budget is 21 labels instead of 80" in error
+    assert "at 21" in out
 
 
 def test_sets_of_the_same_name_are_told_apart(tmp_path):
@@ -338,6 +348,7 @@ def test_arrays_of_pictures_are_read(tmp_path):
         (["--data", "none.jsonl", "--resume"], "resume needs --json"),
         (["--data", "none.jsonl", "--json", "nowhere/out.json"], "nowhere is not a folder to write to."),
         (["--data", "none.jsonl", "--plot", "nowhere/out.svg"], "nowhere is not a folder to write to."),
+        (["--data", "none.jsonl", "--plot", "out.png"], r"plot is out\.png, .* ends in \.svg"),
         (["--data", "a.csv", "b.csv", "--images", "x"], "images is for one --data file"),
     ],
 )

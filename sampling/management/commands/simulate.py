@@ -61,7 +61,8 @@ class Command(BaseCommand):
         labels = {one.name: one.known.labels for one in sets}
         book.save(**results.report(book.runs, labels, options["judge"]))
         if options["plot"]:
-            options["plot"].write_text(results.plot(book.runs))
+            options["plot"].write_text(results.plot(book.runs), encoding="utf-8")
+            self._say(f"Plot: {options['plot']}")
         self.stdout.write(results.text(book.runs, labels, options))
 
     def _run(self, book: trials.Book, wanted: Sequence[trials.Task], jobs: int) -> None:
@@ -156,6 +157,8 @@ def _check(options: dict[str, Any]) -> None:
     for name in ("json", "plot"):
         if options[name] and not options[name].parent.is_dir():
             raise ValueError(f"{options[name].parent} is not a folder to write to")
+    if options["plot"] and options["plot"].suffix.lower() != ".svg":
+        raise ValueError(f"plot is {options['plot']}, but plots are SVG; give a name that ends in .svg")
     if options["resume"] and not options["json"]:
         raise ValueError("resume needs --json: the file that has the finished runs")
     if options["images"] and len(options["data"]) > 1:
