@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from django.utils.translation import gettext as _
@@ -18,16 +18,7 @@ from sampling.core.hindsight import Bench, Replay
 from sampling.core.settings import Settings
 from sampling.core.simulation import Plan
 from sampling.models import Comparison
-from sampling.whatif import own_strategy
-
-# Labelled items that are read, and tested on, at most.
-ITEMS: Final = 2000
-TESTED: Final = 600
-# Items drawn at random that it takes to test on them alone; and that must be left to choose from.
-UNIFORM: Final = 50
-LEARN: Final = 80
-# Where there are fewer, this share of all of them is tested on.
-SHARE: Final = 0.3
+from sampling.whatif import ITEMS, LEARN, SHARE, TESTED, UNIFORM, own_strategy
 
 
 def made(found: Comparison) -> tuple[str, dict[str, Any]]:

@@ -2,43 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Final
 
 from django import forms
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from projects import policy_names
 from projects.models import Project
-from projects.policy_forms import STRATEGIES as OFFERED
 from sampling import charts, whatif
 from sampling.models import Comparison
 
 # More labels than this share since: it may have changed.
 GREW: Final = 0.2
 BASELINE: Final = "random"
-# Besides those that a policy offers. The names are those of the core's registry.
-MORE: Final[dict[str, Promise]] = {
-    "uncertainty-herding": gettext_lazy("Uncertain regions covered (uncertainty herding)"),
-    "cluster-uncertain": gettext_lazy("Most uncertain of each cluster"),
-    "badge": gettext_lazy("Diverse gradients (BADGE)"),
-    "typiclust": gettext_lazy("Typical items first (TypiClust)"),
-    "k-center": gettext_lazy("Farthest from what is labelled (k-center)"),
-    "consensus-entropy": gettext_lazy("Where a committee disagrees"),
-    "entropy": gettext_lazy("Highest entropy"),
-}
+# Besides those that most projects choose among.
+MORE: Final = (
+    "uncertainty-herding",
+    "margin-k-means",
+    "badge",
+    "typiclust",
+    "k-center",
+    "consensus-entropy",
+    "entropy",
+)
 
 
 def choices(project: Project) -> list[tuple[str, str]]:
     """Strategies to choose from by name and title; the project's own is always among them, first."""
-    titles = {str(row[0]): str(row[1]) for row in OFFERED}
-    titles = {**titles, **{name: str(title) for name, title in MORE.items() if name not in titles}}
     own = whatif.own_strategy(project)
-    rest = {name: title for name, title in titles.items() if name != own}
-    return [(own, titles.get(own, own)), *rest.items()]
+    names = dict.fromkeys([own, *(row[0] for row in policy_names.STRATEGIES), *MORE])
+    return [(name, policy_names.title_of(name)) for name in names]
 
 
 class CompareForm(forms.Form):
@@ -84,7 +80,6 @@ class Shown:
     """One look at a comparison."""
 
     found: Comparison
-    titles: dict[str, str]
     labelled: int  # settled items now
 
     @property
@@ -126,7 +121,7 @@ class Shown:
         return str(self.found.facts["reference"])
 
     def _title(self, name: str) -> str:
-        return self.titles.get(name, name)
+        return policy_names.title_of(name)
 
     def rows(self) -> list[Row]:
         """The table, best first."""
@@ -205,6 +200,6 @@ def _number(share: float) -> str:
     return charts.plain(round(share * 100, 1))
 
 
-def shown(found: Comparison, offered: Sequence[tuple[str, str]], labelled: int) -> Shown:
+def shown(found: Comparison, labelled: int) -> Shown:
     """What the page shows of a comparison."""
-    return Shown(found, dict(offered), labelled)
+    return Shown(found, labelled)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from threadpoolctl import threadpool_limits
@@ -30,6 +30,14 @@ SECONDS: Final = 60.0
 SEEDS_LEAST: Final = 2
 # Labelled items that it takes: to choose from, and to test on.
 ENOUGH: Final = 150
+# Labelled items that are read, and tested on, at most.
+ITEMS: Final = 2000
+TESTED: Final = 600
+# Items drawn at random that it takes to test on them alone; and that must be left to choose from.
+UNIFORM: Final = 50
+LEARN: Final = 80
+# Where there are fewer, this share of all of them is tested on.
+SHARE: Final = 0.3
 # A replay whose worker died so often is given up.
 DEATHS: Final = 3
 KEPT: Final = 5
@@ -46,6 +54,27 @@ def labelled(project: Project) -> int:
     return Item.objects.filter(
         project=project, state=Item.State.SETTLED, settled_labels__isnull=False
     ).count()
+
+
+def left(training: int, agreement: int, holdout: int) -> int:
+    """How many labelled items ``bench.parts`` leaves to choose from; ``agreement`` are among ``training``."""
+    tested = min(holdout, TESTED)
+    more = min(agreement, TESTED - tested, training // 4)
+    if tested + more >= UNIFORM:
+        return min(training - more, ITEMS - tested - more)
+    test = min(TESTED, round(SHARE * training))
+    return min(training - test, ITEMS - test)
+
+
+def choosable(project: Project) -> int:
+    """Settled items that strategies may choose from in a replay."""
+    settled = Item.objects.filter(project=project, state=Item.State.SETTLED, settled_labels__isnull=False)
+    if project.task != Project.Task.MULTI:
+        settled = settled.exclude(settled_labels=[])
+    training = Count("pk", filter=Q(holdout=False))
+    agreement = Count("pk", filter=Q(holdout=False, agreement=True))
+    counts = settled.aggregate(training=training, agreement=agreement, all=Count("pk"))
+    return left(counts["training"], counts["agreement"], counts["all"] - counts["training"])
 
 
 def live(project: Project) -> Comparison | None:
@@ -67,6 +96,10 @@ def ask(project: Project, strategies: Sequence[str]) -> Comparison:
     if there < ENOUGH:
         raise Refused(_("There are %(there)d labelled items; %(enough)d are needed.") % {
             "there": there, "enough": ENOUGH
+        })  # fmt: skip
+    if (may := choosable(project)) < LEARN:
+        raise Refused(_("%(n)d of %(least)d labelled items that may be replayed are there.") % {
+            "n": may, "least": LEARN
         })  # fmt: skip
     try:
         with transaction.atomic():

@@ -10,6 +10,7 @@ from django.core.files.storage import default_storage
 from django.urls import reverse
 from django.utils.timezone import now
 
+from projects import policy_names
 from projects.errors import Refused
 from projects.models import Item, Membership
 from sampling import bench, features, replays, tasks, whatif
@@ -137,6 +138,42 @@ def test_every_strategy_on_offer_is_in_the_registry_and_the_projects_own_comes_f
     assert names[0] == "entropy/diverse"
     assert set(names[1:]) <= set(STRATEGIES)
     assert len(set(names)) == len(names)
+
+
+def test_a_strategy_is_called_the_same_where_it_is_set_and_where_it_is_compared():
+    project = make_project(policy={**PLAIN, "strategy": "bald", "mode": "diverse"})
+    offered = dict(replays.choices(project))
+    assert offered["bald/diverse"] == "Committee divided · Highest first, none alike"
+    set_by = {row[0]: str(row[1]) for row in (*policy_names.STRATEGIES, *policy_names.OTHER_STRATEGIES)}
+    assert all(set_by[name] == title for name, title in offered.items() if "/" not in name)
+    assert not set(offered.values()) & set(STRATEGIES)
+    old = Comparison(strategies=["cluster-uncertain", "hybrid"])
+    assert replays.shown(old, 0).names == "Most uncertain of each region, A mix of your own"
+
+
+@pytest.mark.parametrize(
+    ("holdout", "agreement", "picked"),
+    [(0, 0, 160), (60, 15, 80), (30, 40, 60), (0, 200, 0), (900, 0, 90), (20, 400, 1800), (49, 3, 80)],
+)
+def test_what_is_left_to_choose_from_is_counted_as_the_worker_parts_it(holdout, agreement, picked):
+    kinds = np.repeat([bench.HOLDOUT, bench.AGREEMENT, bench.PICKED], [holdout, agreement, picked])
+    learn, _test, _uniform = bench.parts(kinds, np.random.default_rng(1))
+    assert whatif.left(agreement + picked, agreement, holdout) == len(learn)
+
+
+def test_nothing_is_offered_that_would_leave_too_little_to_choose_from(client, labelled):
+    # Of those that are not of the hold-out a quarter is tested on: they are of the agreement sample.
+    labelled.items.filter(number__lte=184).update(holdout=True)
+    Item.objects.filter(project=labelled, holdout=False).update(agreement=True)
+    choosable = labelled.items.filter(holdout=False).count()
+    left = choosable - choosable // 4
+    assert left < whatif.LEARN
+    client.force_login(make_lead(labelled).user)
+    page = client.get(reverse("what-if", args=[labelled.pk])).content.decode()
+    assert f"{left} of 80 labelled items that may be replayed are there" in page
+    assert 'id="compare"' not in page
+    with pytest.raises(Refused, match=f"{left} of 80"):
+        whatif.ask(labelled, ["default", "random"])
 
 
 # --- in the worker -----------------------------------------------------------------------------------------
@@ -343,7 +380,7 @@ def finished(project, **changes):
 )
 def test_one_sentence_says_who_was_right_more_often_and_whether_that_may_be_chance(changes, words):
     project = make_project()
-    shown = replays.shown(finished(project, **changes), replays.choices(project), 400)
+    shown = replays.shown(finished(project, **changes), 400)
     assert words in shown.sentence()
     assert ("not beyond chance" in shown.sentence()) == (changes.get("beyond") is False)
 
@@ -369,9 +406,8 @@ def test_the_page_says_that_streams_and_quotas_are_left_out(client, project):
 def test_a_result_stays_until_labels_changed_much(client):
     project = make_project()
     found = finished(project)
-    offered = replays.choices(project)
-    assert replays.shown(found, offered, 480).grown == 0
-    assert replays.shown(found, offered, 481).grown == 81
+    assert replays.shown(found, 480).grown == 0
+    assert replays.shown(found, 481).grown == 81
     Comparison.objects.create(project=project, state="stopped", strategies=["default", "random"])
     client.force_login(make_lead(project).user)
     page = client.get(reverse("what-if", args=[project.pk])).content.decode()

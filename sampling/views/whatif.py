@@ -72,7 +72,7 @@ def stop(request: HttpRequest, project_id: int) -> HttpResponse:
 
 def _context(member: Membership, **more: Any) -> dict[str, Any]:
     project = member.project
-    labelled, offered = whatif.labelled(project), replays.choices(project)
+    labelled = whatif.labelled(project)
     found, before = whatif.newest(project), None
     # What was stopped or failed leaves the result before it in view.
     if found and found.state in (Comparison.State.STOPPED, Comparison.State.FAILED):
@@ -81,9 +81,11 @@ def _context(member: Membership, **more: Any) -> dict[str, Any]:
         "membership": member,
         "project": project,
         "section": "what-if",
-        "shown": replays.shown(found, offered, labelled) if found else None,
-        "before": replays.shown(before, offered, labelled) if before else None,
+        "shown": replays.shown(found, labelled) if found else None,
+        "before": replays.shown(before, labelled) if before else None,
         "labelled": labelled,
         "enough": whatif.ENOUGH,
+        "choosable": whatif.choosable(project),
+        "least": whatif.LEARN,
         **more,
     }
