@@ -120,6 +120,22 @@ def test_going_back_before_they_are_whole_drops_the_new_ones(django_capture_on_c
 
 
 @pytest.mark.django_db
+def test_the_page_asks_on_until_items_that_came_in_later_have_features():
+    project = make_project(items=[f"text {n}" for n in range(6)], featurizer="lsa")
+    while features.advance(project, now()):
+        pass
+    client = as_admin(project)
+    at_rest = client.get(PAGE.format(project.pk) + "live/").content.decode()
+    assert "6 of 6 items have features." in at_rest
+    assert "hx-trigger" not in at_rest
+    make_items(project, ["late", "later"])
+    Project.objects.filter(pk=project.pk).update(item_count=8)
+    coming = client.get(PAGE.format(project.pk) + "live/").content.decode()
+    assert "6 of 8 items have features. The rest is on its way." in coming
+    assert "hx-trigger" in coming
+
+
+@pytest.mark.django_db
 def test_fields_stand_beside_the_features_and_count_with_them():
     project = make_project(featurizer="lsa")
     for word in ("north", "south"):
