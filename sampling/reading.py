@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from django.conf import settings as site
 from django.core.files.storage import default_storage
-from django.db.models import Count, F, Max, Q, QuerySet, TextField
-from django.db.models.fields.json import KeyTextTransform
-from django.db.models.functions import Cast
+from django.db.models import Count, F, Max, Q, QuerySet
 
 from projects import queries, queue
 from projects.models import Annotation, Item, Label, Policy, Project, QueueEntry
@@ -66,10 +66,27 @@ class Source:
         sizes = [shard.rows for shard in self.shards]
         return np.flatnonzero(np.repeat(~np.isin([shard.pk for shard in self.shards], known), sizes))
 
-    def having(self, field: str, value: str) -> IntArray:
-        """The rows of items whose metadata say so."""
-        text = Cast(KeyTextTransform(field, "metadata"), TextField())
-        return self.rows(Item.objects.filter(project=self.project).annotate(found=text).filter(found=value))
+    def having(self, wanted: Sequence[tuple[str, str]], items: QuerySet[Item]) -> list[IntArray]:
+        """For each field and value the rows of those of these items whose metadata say so.
+
+        The metadata are read here, for databases differ in how they look up and spell what JSON holds.
+        """
+        found: list[list[int]] = [[] for _ in wanted]
+        if wanted:
+            for pk, metadata in items.values_list("pk", "metadata").iterator(chunk_size=2000):
+                for ids, (field, value) in zip(found, wanted, strict=True):
+                    if field in metadata and _spelt(metadata[field]) == _spelt(value):
+                        ids.append(pk)
+        return [_present(self.table.rows_of(np.array(ids, np.int64))) for ids in found]
+
+
+def _spelt(value: object) -> str:
+    """A value of metadata as people write it: true and True are the same, and so are 2024 and 2024.0."""
+    if isinstance(value, bool) or (isinstance(value, str) and value.lower() in ("true", "false")):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def known_to(source: Source) -> Snapshot:
@@ -212,8 +229,12 @@ def _comparable(source: Source) -> str:
 
 def _slices(source: Source, holdout: IntArray) -> dict[str, BoolArray]:
     """Which of the hold-out each slice of the gate is."""
-    found = wishes.slices(source.policy)
-    return {f"{field}: {value}": np.isin(holdout, source.having(field, value)) for field, value in found}
+    wanted = wishes.slices(source.policy)
+    found = source.having(wanted, source.project.items.filter(holdout=True))
+    return {
+        f"{field}: {value}": np.isin(holdout, rows)
+        for (field, value), rows in zip(wanted, found, strict=True)
+    }
 
 
 # --- the pool ----------------------------------------------------------------------------------------------
@@ -240,7 +261,8 @@ def _groups(source: Source, settings: Settings, pool: IntArray) -> BoolArray | N
     about = wishes.fields(settings)
     if not about:
         return None
-    return np.stack([np.isin(pool, source.having(field, value)) for field, value in about], axis=1)
+    found = source.having(about, source.project.items.filter(holdout=False, state=Item.State.OPEN))
+    return np.stack([np.isin(pool, rows) for rows in found], axis=1)
 
 
 def _alarming(source: Source) -> IntArray:

@@ -105,6 +105,38 @@ def test_quotas_of_a_metadata_value_are_kept():
     assert sum(entry.item.metadata["year"] == 2024 for entry in picked) >= 5
 
 
+@pytest.mark.parametrize(
+    ("field", "held", "value"),
+    [
+        ("2020", "yes", "yes"),
+        ('the "new" one', "yes", "yes"),
+        ("a.b", "yes", "yes"),
+        ("open", True, "True"),
+        ("open", True, True),
+        ("open", "true", "True"),
+        ("year", 2024, "2024"),
+        ("year", 2024.0, 2024),
+        ("half", 0.5, "0.5"),
+    ],
+)
+def test_quotas_and_slices_find_fields_and_values_however_they_are_written(field: str, held: Any, value: Any):
+    project = make_loop(batch=5, items=40)
+    for item in project.items.all():
+        Item.objects.filter(pk=item.pk).update(metadata={field: held if item.number <= 12 else "other"})
+    quota = {"of": f"field:{field}", "value": value, "at_least": 0.5}
+    wish(project, quotas=[quota], gate_slices=[{"field": field, "value": value}])
+    know(project)
+    # Numbers 1 and 11 are of the hold-out.
+    project.items.filter(holdout=True).update(
+        state="settled", settled_labels=[project.labels.all()[0].pk], settled_source="seed"
+    )
+    known = snapshots.load(turn(project).snapshot)[0]
+    assert known.groups is not None
+    # All items have features, in their order.
+    assert known.pool[known.groups[:, 0]].tolist() == [row for row in known.pool.tolist() if row < 12]
+    assert [known.holdout[rows].tolist() for rows in known.slices.values()] == [[0, 10]]
+
+
 def test_items_near_what_the_admin_named_come_by_the_stream_rare():
     project = make_loop(batch=10, items=60)
     odd = make_items(project, [f"green frog {n} in the grass" for n in range(6)])
