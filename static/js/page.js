@@ -31,6 +31,15 @@ document.addEventListener("keydown", (event) => {
   menu.querySelector("summary").focus();
 });
 
+// A form may leave limits to the server, but what a field cannot read never gets there: say so, where it is folded away too.
+document.addEventListener("submit", (event) => {
+  const unread = [...event.target.elements].find((field) => field.validity?.badInput);
+  if (!unread) return;
+  event.preventDefault();
+  for (let box = unread.closest("details"); box; box = box.parentElement.closest("details")) box.open = true;
+  unread.reportValidity();
+});
+
 // What scrolls must be reachable by key, too.
 function reachable(within = document) {
   for (const box of within.querySelectorAll(".table-wrap, .split > aside, .stage-item, .scrolls, pre")) {
