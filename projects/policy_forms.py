@@ -134,7 +134,8 @@ class PolicyForm(OfPolicy):
         """Return the others; the one in force is among them, whatever it is."""
         present = self.initial.get("strategy", "default")
         offered = {row[0] for row in (*STRATEGIES, *OTHER_STRATEGIES)}
-        return [*OTHER_STRATEGIES, *([(present, policy_names.title_of(present), "")] if present not in offered else [])]
+        unoffered = [(present, policy_names.title_of(present), "")] if present not in offered else []
+        return [*OTHER_STRATEGIES, *unoffered]
 
     def is_other(self) -> bool:
         """Say whether one of the others is chosen."""
