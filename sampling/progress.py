@@ -163,7 +163,7 @@ def as_used(done: Sequence[Done], used: InUse | None) -> list[Done]:
     """The rounds, the newest with the figures of the model in use, should somebody have put another there."""
     if not done or used is None or used.held_back:
         return list(done)
-    figures = {name: used.figures.get(name) for name in ("n", "accuracy", "low", "high")}
+    figures: dict[str, Any] = {name: used.figures.get(name) for name in ("n", "accuracy", "low", "high")}
     return [*done[:-1], done[-1]._replace(**figures)]
 
 

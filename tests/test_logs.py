@@ -13,6 +13,7 @@ from tests.factories import make_member, make_project
 def console():
     """What the console shows, by the settings of the site."""
     handler = next(one for one in logging.getLogger().handlers if one.get_name() == "console")
+    assert isinstance(handler, logging.StreamHandler)
     shown, before = io.StringIO(), handler.stream
     handler.setStream(shown)
     yield shown

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from typing import Any
+
 import pytest
 from django.urls import reverse
 from django.utils.timezone import now
@@ -16,7 +19,7 @@ from tests.versions import make_version
 
 pytestmark = pytest.mark.django_db
 SHARE = {"value": 0.8, "low": 0.61, "high": 0.92, "n": 40}
-REPORT = {
+REPORT: dict[str, Any] = {
     "n": 50,
     "missing": 0,
     "accuracy": SHARE,
@@ -130,7 +133,8 @@ def test_the_page_reads_the_long_figures_of_the_newest_round_alone(project):
 def a_model(project, number, state="champion", measured=0.8, **fields):
     """A model and its round, which measured this accuracy; the model's own may be another."""
     made = make_version(project, number, state, **fields)
-    report = {**REPORT, "macro_f1": {**REPORT["macro_f1"], "value": measured}}
+    report = copy.deepcopy(REPORT)
+    report["macro_f1"]["value"] = measured
     held_back = state == "rejected"
     figures = {"n": 50, "accuracy": measured, "low": measured - 0.1, "high": measured + 0.1}
     made.round.metrics.update(holdout=figures, evaluation=report, held_back=held_back)
