@@ -129,7 +129,7 @@ def _stable(sign: rules.Sign) -> Reason:
     kappa, rounds = sign.figures
     words = ngettext(
         "On open items the newest model agrees with the one before: kappa %(kappa)s (1: always).",
-        "On open items the last %(rounds)d models agree with those before: kappa %(kappa)s on average (1: always).",
+        "On open items the last %(rounds)d models agree with those before: mean kappa %(kappa)s (1: always).",
         int(rounds),
     ) % {"rounds": rounds, "kappa": f"{kappa:.3f}"}
     limit = _("From %(limit)s on, three times in a row, they count as settled.") % {"limit": rules.STABLE}
