@@ -41,7 +41,9 @@ def _share(value: float) -> str:
 
 
 def _mix(weights: dict[str, float], _project: Project) -> Iterable[str]:
-    return (f"{policy_names.MEASURES.get(name, name)}: {weight:g}" for name, weight in weights.items())
+    # Heaviest first: a database may give the names in any order.
+    heaviest = sorted(weights.items(), key=lambda row: (-row[1], row[0]))
+    return (f"{policy_names.MEASURES.get(name, name)}: {weight:g}" for name, weight in heaviest)
 
 
 def _streams(streams: list[dict[str, Any]], _project: Project) -> Iterable[str]:
@@ -71,7 +73,8 @@ def _rare(wishes: dict[str, list[int]], project: Project) -> Iterable[str]:
 
 
 def _rules(rules: dict[str, float], _project: Project) -> Iterable[str]:
-    for name, limit in rules.items():
+    for name in sorted(rules, key=lambda name: list(RULES).index(name) if name in RULES else len(RULES)):
+        limit = rules[name]
         yield f"{RULES.get(name, name)} {_share(limit) if name == 'min_accuracy' else f'{limit:,.10g}'}"
 
 

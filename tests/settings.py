@@ -8,3 +8,5 @@ STORAGES = {**STORAGES, "staticfiles": {"BACKEND": "django.contrib.staticfiles.s
 WHITENOISE_AUTOREFRESH = True
 # A heartbeat cannot see what a test has not committed, and on a busy machine a round takes seconds.
 HEARTBEAT_SECONDS = 3600.0
+# One piece of feature work after the other, whatever the broker: tests count them.
+FEATURE_LANES = 1
