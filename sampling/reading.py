@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from django.conf import settings as site
@@ -96,58 +97,61 @@ def known_to(source: Source) -> Snapshot:
     settings = wishes.settings_of(policy, project, alarm=bool(len(new)))
     if not len(new) and any(stream.name == NEW for stream in settings.streams):
         new = _recent(source)
-    held = set(project.items.filter(holdout=True).values_list("pk", flat=True))
-    training = _featured(source, [one for one in queries.training(project) if one.item_id not in held])
-    holdout = _featured(source, list(queries.evaluation(project)))
-    asked = _asked(project)
+    training, rows = _featured(source, queries.training(project))
+    holdout, holdout_rows = _featured(source, queries.evaluation(project))
     targets = _targets(source, training)
-    rows = _rows(source, training)
-    checks = _checks(source)
-    reported = _reported(source, checks)
-    free = queries.pool(project).exclude(pk__in=asked.values("item_id"))
-    pool = source.rows(free.exclude(pk__in=reported))
-    wanted, examples = wishes.rare(policy, project)
     centres, fitted_on = _kept_centres(source)
     return Snapshot(
         settings=settings,
         size=policy.batch_size,
         seed=(project.seed, source.round.number),
         shards=np.array([shard.pk for shard in source.shards], np.int64),
-        pool=pool,
         training=rows,
         targets=targets,
-        holdout=_rows(source, holdout),
+        holdout=holdout_rows,
         truth=_targets(source, holdout),
-        waiting=_waiting(source, asked, reported),
         centres=centres,
         fitted_on=fitted_on,
         model=teach(targets.sum(axis=0).tolist()),
         shard_rows=site.SCORE_SHARD_ROWS,
         weights=_weights(training, policy.recency),
-        examples=source.rows(project.items.filter(pk__in=examples, holdout=False)),
-        wanted=np.array(wanted, np.int64),
-        groups=_groups(source, settings, pool),
         new=new,
-        checks=checks,
-        checkable=_checkable(project, training) if checks else np.empty(0, np.int64),
-        reported=np.array(reported, np.int64),
         champion=_comparable(source),
         gate=policy.gate,
-        slices=_slices(source, _rows(source, holdout)),
+        slices=_slices(source, holdout_rows),
+        **_askable(source, settings, training),
     )
+
+
+def _askable(source: Source, settings: Settings, training: list[queries.Known]) -> dict[str, Any]:
+    """The part of a snapshot that says what may be asked about: open items, and settled ones again."""
+    project = source.project
+    asked = _asked(project)
+    checks = _checks(source)
+    reported = _reported(source, checks)
+    free = queries.pool(project).exclude(pk__in=asked.values("item_id"))
+    pool = source.rows(free.exclude(pk__in=reported))
+    wanted, examples = wishes.rare(source.policy, project)
+    return {
+        "pool": pool,
+        "waiting": _waiting(source, asked, reported),
+        "examples": source.rows(project.items.filter(pk__in=examples, holdout=False)),
+        "wanted": np.array(wanted, np.int64),
+        "groups": _groups(source, settings, pool),
+        "checks": checks,
+        "checkable": _checkable(project, training) if checks else np.empty(0, np.int64),
+        "reported": np.array(reported, np.int64),
+    }
 
 
 # --- labels ------------------------------------------------------------------------------------------------
 
 
-def _featured(source: Source, known: list[queries.Known]) -> list[queries.Known]:
-    """Those that have features by now."""
-    rows = source.table.rows_of(np.array([one.item_id for one in known], np.int64))
-    return [one for one, row in zip(known, rows.tolist(), strict=True) if row >= 0]
-
-
-def _rows(source: Source, known: list[queries.Known]) -> IntArray:
-    return source.table.rows_of(np.array([one.item_id for one in known], np.int64))
+def _featured(source: Source, known: Iterable[queries.Known]) -> tuple[list[queries.Known], IntArray]:
+    """Those that have features by now, and their rows."""
+    every = list(known)
+    rows = source.table.rows_of(np.array([one.item_id for one in every], np.int64))
+    return [one for one, row in zip(every, rows.tolist(), strict=True) if row >= 0], rows[rows >= 0]
 
 
 def _targets(source: Source, known: list[queries.Known]) -> FloatArray:

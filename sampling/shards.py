@@ -6,7 +6,7 @@ import io
 import resource
 import zipfile
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, cast, overload
 
@@ -116,9 +116,14 @@ class Table:
         """A table of these rows alone, in this order; it copies no features."""
         return Table(self._all, self._parts, rows if self._rows is None else self._rows[rows])
 
+    @cached_property
+    def _order(self) -> IntArray:
+        # A round asks for many sets of items: a large table is sorted once.
+        return np.argsort(self.items, kind="stable")
+
     def rows_of(self, items: IntArray) -> IntArray:
         """The row of each of these items, -1 for one that has no features."""
-        order = np.argsort(self.items, kind="stable")
+        order = self._order
         if not len(order):
             return np.full(len(items), -1)
         at = np.minimum(np.searchsorted(self.items, items, sorter=order), len(order) - 1)
