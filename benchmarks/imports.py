@@ -12,9 +12,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import os
 import resource
-import subprocess
 import sys
 import tempfile
 import threading
@@ -133,33 +131,6 @@ class OtherWriter:
         connection.close()
 
 
-def run(path: Path, database_url: str) -> dict[str, Any]:
-    """Measure in a process of its own, so that the peak is its own."""
-    with tempfile.TemporaryDirectory(prefix="annotator-imports-") as folder:
-        environment = os.environ | {
-            "DATA_DIR": folder,
-            "DATABASE_URL": database_url,
-            "DJANGO_SETTINGS_MODULE": "annotator.settings",
-            "LOG_LEVEL": "ERROR",
-        }
-        command = [sys.executable, __file__, "--measure", str(path)]
-        done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
-        if done.returncode:
-            raise SystemExit(done.stderr)
-        figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-        return figures
-
-
-def new_database(url: str) -> str:
-    """Create a database beside the one that the address names, and return its address."""
-    import psycopg
-
-    server = url.rpartition("/")[0]
-    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
-        connection.execute("CREATE DATABASE imports")
-    return f"{server}/imports"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -171,15 +142,18 @@ def main() -> None:
     if given.measure:
         print(json.dumps(measure(given.measure)))
         return
+    from benchmarks import databases
     from tests import services
 
     with tempfile.TemporaryDirectory(prefix="annotator-rows-") as folder:
         path = Path(folder) / "rows.csv"
         write_rows(path, given.rows)
         found: dict[str, Any] = {"rows": given.rows, "file_mb": round(path.stat().st_size / 1e6, 1)}
-        found["sqlite"] = run(path, "")
+        found["sqlite"] = databases.measured(__file__, [str(path)], "")
         with services.running() as addresses:
-            found["postgresql"] = run(path, new_database(addresses.database_url))
+            found["postgresql"] = databases.measured(
+                __file__, [str(path)], databases.created(addresses.database_url, "imports")
+            )
     text = json.dumps(found, indent=2)
     print(text)
     if given.json:

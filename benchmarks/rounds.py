@@ -17,7 +17,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -196,6 +195,17 @@ def finished(project: Any, number: int) -> Any:
     raise SystemExit("the round did not end within ten minutes")
 
 
+def facts(round_: Any) -> dict[str, Any]:
+    """What a round knew and made, so that nobody takes an empty one for a fast one."""
+    live = round_.project.queue.filter(state="live", round_number=round_.number)
+    return {
+        "labelled": round_.labelled,
+        "picked": round_.picked,
+        "entries": live.count(),
+        "strategy": round_.metrics["strategy"],
+    }
+
+
 def measure(n: int, columns: int, labelled: int, batch: int) -> dict[str, Any]:
     """Run a first round, label a batch, and measure the next one."""
     import django
@@ -203,8 +213,6 @@ def measure(n: int, columns: int, labelled: int, batch: int) -> dict[str, Any]:
     django.setup()
     from django.core.management import call_command
     from django.db import connection
-
-    from projects.models import QueueEntry
 
     call_command("migrate", verbosity=0)
     began = time.perf_counter()
@@ -224,15 +232,11 @@ def measure(n: int, columns: int, labelled: int, batch: int) -> dict[str, Any]:
             wall = time.perf_counter() - began
         spent = processes.cpu_s() - cpu
         peak = processes.peak_mb
-    live = QueueEntry.objects.filter(project=project, state="live", round_number=2)
     return {
         "database": connection.vendor,
         "n": n,
         "d": columns,
-        "labelled": second.labelled,
-        "picked": second.picked,
-        "entries": live.count(),
-        "strategy": second.metrics["strategy"],
+        **facts(second),
         "wall_s": round(wall, 2),
         "cpu_s": round(spent, 2),
         "waited_ms": other.longest_ms,
@@ -241,34 +245,6 @@ def measure(n: int, columns: int, labelled: int, batch: int) -> dict[str, Any]:
         "seconds_of_the_first": first.metrics["seconds"],
         "prepared_in_s": made_s,
     }
-
-
-def run(arguments: list[str], database_url: str, redis_url: str) -> dict[str, Any]:
-    """Measure in a process of its own, on a fresh database."""
-    with tempfile.TemporaryDirectory(prefix="annotator-rounds-") as folder:
-        environment = os.environ | {
-            "DATA_DIR": folder,
-            "DATABASE_URL": database_url,
-            "REDIS_URL": redis_url,
-            "DJANGO_SETTINGS_MODULE": "annotator.settings",
-            "LOG_LEVEL": "ERROR",
-        }
-        command = [sys.executable, __file__, "--measure", *arguments]
-        done = subprocess.run(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        if done.returncode:
-            raise SystemExit(done.returncode)
-        figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-        return figures
-
-
-def new_database(url: str) -> str:
-    """Create a database beside the one that the address names, and return its address."""
-    import psycopg
-
-    server = url.rpartition("/")[0]
-    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
-        connection.execute("CREATE DATABASE rounds")
-    return f"{server}/rounds"
 
 
 def main() -> None:
@@ -286,15 +262,21 @@ def main() -> None:
     if given.measure:
         print(json.dumps(measure(given.n, given.d, given.labelled, given.batch)))
         return
+    from benchmarks import databases
     from tests import services
 
     arguments = [f"--{name}={getattr(given, name)}" for name in ("n", "d", "labelled", "batch")]
     found: dict[str, Any] = {"cores": os.cpu_count()}
     if given.database != "postgresql":
-        found["sqlite"] = run(arguments, "", "")
+        found["sqlite"] = databases.measured(__file__, arguments, "")
     if given.database != "sqlite":
         with services.running() as addresses:
-            found["postgresql"] = run(arguments, new_database(addresses.database_url), addresses.redis_url)
+            found["postgresql"] = databases.measured(
+                __file__,
+                arguments,
+                databases.created(addresses.database_url, "rounds"),
+                addresses.redis_url,
+            )
     text = json.dumps(found, indent=2)
     print(text)
     if given.json:
