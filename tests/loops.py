@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.timezone import now
 
 from projects import queue
-from projects.models import Item, Label, Project
+from projects.models import Item, Label, Policy, Project, QueueEntry
 from sampling import features, rounds
 from sampling.models import Round
 from tests.factories import answer, make_items, make_member, make_project
@@ -68,3 +68,13 @@ def know(project: Project, each: int = 5) -> None:
         Item.objects.filter(pk__in=list(chosen.values_list("pk", flat=True)[:each])).update(
             state="settled", settled_labels=[label.pk], settled_source="seed", settled_at=now()
         )
+
+
+def wish(project: Project, **changes: Any) -> None:
+    """Put changes of the policy into force."""
+    Policy.objects.filter(project=project).update(**changes)
+
+
+def live(project: Project, **only: Any) -> list[QueueEntry]:
+    """Return what the queue asks for now, in serving order."""
+    return list(QueueEntry.objects.filter(project=project, state="live", **only).order_by("rank"))

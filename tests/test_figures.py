@@ -12,7 +12,7 @@ from sampling.models import ModelVersion, Round
 from sampling.scoring import table_of
 from tests.factories import answer, make_items, make_member
 from tests.loops import label, make_loop, right, turn, with_model
-from tests.test_streams import judged
+from tests.test_rounds_policies import judged
 
 pytestmark = pytest.mark.django_db
 
