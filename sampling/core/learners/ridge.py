@@ -83,16 +83,16 @@ class Ridge(Recipe):
         )
         wanted = np.asarray(wanted, np.float64)
         k = wanted.shape[1]
-        weights = np.empty((span.data.x.shape[1], k, self.members), np.float32)
-        bias = np.empty((k, self.members), np.float32)
+        weights = np.zeros((span.data.x.shape[1], k, self.members), np.float32)
+        bias = np.zeros((k, self.members), np.float32)
         error, left_out = np.zeros(k), 0.0
         for member in range(self.members):
             drawn = np.bincount(rng.integers(len(data), size=len(data)), minlength=len(data))
-            weights[:, :, member], bias[:, member] = solved(
-                span.data.x, wanted, data.weights * drawn, self.strength
-            )
+            found, offset = solved(span.data.x, wanted, data.weights * drawn, self.strength)
+            weights[:, :, member], bias[:, member] = found, offset
             unseen = data.weights * (drawn == 0)
-            said = span.data.x @ weights[:, :, member] + bias[:, member]
+            # Not through the slice of `weights`: BLAS may touch its neighbours, which hold nothing yet.
+            said = span.data.x @ found.astype(np.float32) + offset
             error += unseen @ (said - wanted) ** 2
             left_out += float(unseen.sum())
         # Never zero: a bag that is right about everything still cannot be certain.
