@@ -45,6 +45,8 @@ class User(AbstractUser):
     # auto, light or dark; and whether single keys act (WCAG 2.1.4).
     theme = models.CharField(max_length=5, default="auto")
     single_keys = models.BooleanField(default=True)
+    # Whether notices that nobody read in the page come by mail, together and not more than once an hour.
+    mail_notices = models.BooleanField(default=True)
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []

@@ -19,6 +19,7 @@ from projects.errors import Refused
 from projects.models import Annotation, Assignment, Item, Membership, Project, QueueEntry
 from projects.queries import Rules
 from projects.signals import judgements_changed
+from projects.trust import gold
 
 Status = Literal["stored", "duplicate", "superseded", "rejected"]
 _Kind = Annotation.Kind
@@ -93,11 +94,14 @@ def _store(membership: Membership, rules: Rules, submission: Submission, at: dat
         raise Refused(_("This project is archived. Ask an admin to open it again."))
     submission = replace(submission, labels=_checked(membership.project, rules, submission, before))
     decided = item.state == Item.State.EXCLUDED or item.settled_source == Item.Source.ADJUDICATED
-    revisions.append(_annotate(membership, submission, before, assignment.entry, at))
+    said = _annotate(membership, submission, before, assignment.entry, at)
+    revisions.append(said)
     _count(membership, before, submission)
     _move(assignment, submission.kind, at + timedelta(minutes=rules.policy.lease_minutes))
     replaced = {row.supersedes_id for row in revisions}
     settle.rejudge(membership.project, rules, item, [row for row in revisions if row.pk not in replaced], at)
+    if assignment.entry.stream == QueueEntry.Stream.GOLD:
+        gold.answered(membership, rules.policy, item, said, at)
     if item.state == Item.State.OPEN and assignment.entry.state != QueueEntry.State.LIVE:
         _revive(assignment.entry)
     if decided:
@@ -116,7 +120,7 @@ def _assignment(membership: Membership, item_id: int) -> Assignment:
     found = (
         mine.select_related("entry", "item")
         .select_for_update(of=("self", "item"), no_key=True)
-        .defer("item__text", "item__metadata", "item__gold", "item__settled_labels")
+        .defer("item__text", "item__metadata")
         .first()
     )
     if found is None:

@@ -1,12 +1,37 @@
-"""A change of a project: hold it, change it, write down who changed what."""
+"""What happened, written down with who, when, from what to what: only ever added to."""
 
 from __future__ import annotations
 
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser
+from django.utils.timezone import now
 
-from projects.models import Event, Project
+from projects.models import Event, Item, Membership, Project
+
+# The id of the request that is being answered; blank outside of one.
+REQUEST: ContextVar[str] = ContextVar("request", default="")
+_KINDS = {
+    Membership.Role.ANNOTATOR: Event.Kind.PERSON,
+    Membership.Role.LEAD: Event.Kind.LEAD,
+    Membership.Role.ADMIN: Event.Kind.ADMIN,
+}
+
+
+@dataclass(frozen=True)
+class Act:
+    """Who does something to items, and under which versions. Without ``actor`` it is the system itself."""
+
+    project: Project
+    actor_id: int | None = None
+    kind: str = Event.Kind.SYSTEM
+    policy_version: int = 0
+    reason: str = ""
+    bulk: UUID | None = None
 
 
 def hold(project: Project) -> Project:
@@ -23,17 +48,66 @@ def record(  # noqa: PLR0913 - a column of the event each
     before: Any = None,
     after: Any = None,
     reason: str = "",
+    item: Item | None = None,
+    bulk: UUID | None = None,
 ) -> Event:
     """Add one event; ``actor`` None is the system itself. Call it inside the action's transaction."""
     return Event.objects.create(
         project=project,
         actor_id=actor.pk if actor else None,
+        kind=_kind(project, actor),
         action=action,
         subject=subject[:80],
+        item=item,
         before=before,
         after=after,
         reason=reason,
+        policy_version=project.policy.version,
+        guideline_version=project.guideline_version,
+        request=REQUEST.get(),
+        bulk=bulk,
     )
+
+
+def by(project: Project, actor: AbstractBaseUser | None, reason: str = "", bulk: UUID | None = None) -> Act:
+    """Say who acts on items, in the role of this moment."""
+    pk = actor.pk if actor else None
+    return Act(project, pk, _kind(project, actor), project.policy.version, reason, bulk)
+
+
+def facts(item: Item) -> dict[str, Any]:
+    """What an item's label rests on, as events keep it: enough to rebuild it from the log alone."""
+    found = {"state": item.state, "label_ids": item.settled_labels, "source": item.settled_source}
+    if item.posterior is not None:
+        found["posterior"] = round(item.posterior, 4)
+    return {**found, "method": item.method} if item.method else found
+
+
+def item_changed(item: Item, before: dict[str, Any], act: Act, at: datetime | None = None) -> Event:
+    """Write down that what an item's label rests on changed: ``before`` is ``facts`` as they were."""
+    return Event.objects.create(
+        project_id=item.project_id,
+        at=at or now(),
+        actor_id=act.actor_id,
+        kind=act.kind,
+        action=f"item.{item.state}",
+        item_id=item.pk,
+        before=before,
+        after=facts(item),
+        reason=act.reason,
+        policy_version=act.policy_version,
+        guideline_version=act.project.guideline_version,
+        estimate_version=item.estimate,
+        request=REQUEST.get(),
+        bulk=act.bulk,
+    )
+
+
+def _kind(project: Project, actor: AbstractBaseUser | None) -> str:
+    if actor is None:
+        return Event.Kind.SYSTEM
+    role = Membership.objects.filter(project=project, user_id=actor.pk).values_list("role", flat=True).first()
+    return _KINDS[Membership.Role(role)] if role else Event.Kind.ADMIN
 
 
 def differences(before: dict[str, Any], after: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -10,8 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from projects import policy_names, policy_words
-from projects.models import Event, Item, Membership, Project
-from projects.models.judgements import Resolution
+from projects.models import Event, Item, Membership, Project, Resolution
 
 PAGE_SIZE: Final = 50
 

@@ -38,6 +38,25 @@ FIELDS: Final = (
     "stop_rules",
     "gate",
     "gate_slices",
+    "max_overlap",
+    "target_confidence",
+    "aggregator",
+    "model_vote",
+    "senior_after",
+    "skill_field",
+    "triggers",
+    "service_hours",
+    "gold_share",
+    "gold_floor",
+    "qualification",
+    "qualification_share",
+    "calibration",
+    "spot_share",
+    "person_most",
+    "person_hourly",
+    "person_share",
+    "fastest_seconds",
+    "show_old_answer",
 )
 # Drawn once an item at import: a later change reaches only items that come later.
 DRAWN: Final = ("holdout_share", "agreement_share")
@@ -81,6 +100,8 @@ def change(
 def _check(policy: Policy) -> None:
     if policy.agreement_overlap < policy.overlap:
         raise Refused(_("Items of the agreement sample need at least as many answers as the others."))
+    if policy.max_overlap < policy.overlap:
+        raise Refused(_("The most answers of an item cannot be fewer than the least."))
     if wrong := list(policy_checks.problems(policy)):
         raise Refused(" ".join(f"{name}: {sentence}" for name, sentence in wrong))
     try:

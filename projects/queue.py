@@ -21,6 +21,7 @@ from django.utils.timezone import now
 
 from projects import queries
 from projects.models import Assignment, Item, Membership, Policy, Project, QueueEntry
+from projects.trust import gold
 
 # Between two rounds' ranks: no batch is longer.
 RANK_STEP = 1_000_000
@@ -29,7 +30,14 @@ TOP_UP = 20
 # Streams of the uniform sample, and how a random item of each kind is called.
 _Stream = QueueEntry.Stream
 # What stays in the queue when a round publishes, held or not.
-LASTING = (_Stream.AGAIN, _Stream.CHECK)
+LASTING = (
+    _Stream.AGAIN,
+    _Stream.CHECK,
+    _Stream.RETURNED,
+    _Stream.RECHECK,
+    _Stream.CALIBRATE,
+    _Stream.GOLD,
+)
 
 
 @dataclass(frozen=True)
@@ -207,7 +215,11 @@ def fill(
     policy = policy or project.policy
     term = timedelta(minutes=policy.lease_minutes)
     held = _held(membership, at, term)
-    fresh = _take(membership, count - len(held), at + term)
+    dealt = gold.deal(membership, policy, count - len(held), at + term)
+    fresh = dealt.assignments
+    if dealt.only:
+        return held + fresh
+    fresh += _take(membership, count - len(held) - len(fresh), at + term)
     if len(held) + len(fresh) < count:
         expire(project.pk, at)
         _top_up(project, policy)
@@ -242,7 +254,7 @@ def _take(membership: Membership, count: int, until: datetime, *, skipped: bool 
     )
     servable = QueueEntry.objects.filter(
         project_id=membership.project_id, state=QueueEntry.State.LIVE, free__gt=0
-    )
+    ).exclude(stream=_Stream.GOLD)
     entries = list(
         servable.filter(Exists(had) if skipped else ~Exists(had))
         .order_by("rank")

@@ -66,7 +66,7 @@ def resolve(dispute_id: int, lead: Membership, decision: Decision, at: datetime 
     )
     back = decision.outcome == _Outcome.SENT_BACK
     _close(dispute, Dispute.State.SENT_BACK if back else Dispute.State.RESOLVED, at)
-    settle.apply_resolution(item, resolution)
+    settle.apply_resolution(item, resolution, audit.by(lead.project, lead.user, resolution.note))
     if back:
         # The person who is asked next may be told what to look at.
         live = QueueEntry.objects.filter(item=item, state=QueueEntry.State.LIVE)
@@ -98,8 +98,9 @@ def undo(dispute_id: int, lead: Membership, at: datetime | None = None) -> Dispu
     later = Annotation.objects.filter(item=item, created_at__gt=resolution.created_at)
     if item.state != LEFT[_Outcome(resolution.outcome)] or later.exists():
         raise Refused(_("The item has moved on since this decision, so it cannot be taken back any more."))
-    _close(old, Dispute.State.UNDONE, at or now())
-    settle.undo_resolution(item)
+    at = at or now()
+    _close(old, Dispute.State.UNDONE, at)
+    settle.undo_resolution(item, audit.by(lead.project, lead.user), at)
     labels = list(Label.objects.filter(pk__in=resolution.labels))
     before = {"outcome": resolution.outcome, **_as_logged(labels)}
     _log(lead, item, "dispute.undone", before=before, after={"state": Item.State.DISPUTED})
@@ -180,7 +181,8 @@ def _log(  # noqa: PLR0913 - a column of the event each
     lead: Membership, item: Item, action: str, *, before: Any, after: Any, reason: str = ""
 ) -> None:
     subject = _("Item %(number)d") % {"number": item.number}
-    actor = lead.user
-    audit.record(lead.project, actor, action, subject, before=before, after=after, reason=reason)
+    audit.record(
+        lead.project, lead.user, action, subject, before=before, after=after, reason=reason, item=item
+    )
     project_id = lead.project_id
     transaction.on_commit(partial(judgements_changed.send, sender=Project, project_id=project_id))

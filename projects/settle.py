@@ -4,22 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from projects import queries, queue
+from projects import audit, queries, queue
+from projects.audit import Act
 from projects.models import Annotation, Dispute, Item, Policy, Project, QueueEntry, Resolution
 from projects.quality import consensus
 from projects.queries import Rules
 
 # «Can't tell» as a vote: an answer that is none of the labels.
 CANT_TELL = frozenset({-1})
+# What an item's label rests on, as it is while there is none.
+EMPTY: dict[str, Any] = {
+    "state": Item.State.OPEN,
+    "settled_labels": None,
+    "settled_source": "",
+    "settled_at": None,
+    "posterior": None,
+    "method": "",
+    "soft": None,
+    "estimate": 0,
+}
 # Votes change nothing about these.
 FIXED = {Item.Source.ADJUDICATED, Item.Source.GOLD, Item.Source.SEED}
 
 
 def lock(item_id: int) -> Item:
     """Load what an item's label rests on, without its content, and hold it until the transaction ends."""
-    state = ("project_id", "agreement", "state", "settled_source")
-    return Item.objects.select_for_update(no_key=True).only(*state).get(pk=item_id)
+    content = ("text", "metadata", "gold")
+    return Item.objects.select_for_update(no_key=True).defer(*content).get(pk=item_id)
+
+
+def become(item: Item, act: Act, at: datetime, **changes: Any) -> None:
+    """Change what an item's label rests on, and write it down: the only way in which that changes.
+
+    Fields that are not named are emptied, but for ``former`` and ``votes_from``. Nothing that differs: nothing
+    is written.
+    """
+    before = audit.facts(item)
+    for name, empty in EMPTY.items():
+        setattr(item, name, changes.pop(name, empty))
+    for name, value in changes.items():
+        setattr(item, name, value)
+    item.save(update_fields=[*EMPTY, "former", "votes_from"])
+    if audit.facts(item) != before:
+        audit.item_changed(item, before, act, at)
 
 
 def rejudge(project: Project, rules: Rules, item: Item, said: Sequence[Annotation], at: datetime) -> None:
@@ -29,25 +58,26 @@ def rejudge(project: Project, rules: Rules, item: Item, said: Sequence[Annotatio
     it makes a dispute. A vote that changes while a dispute is open marks the dispute and never closes it,
     unless it was the flag that opened it.
     """
+    act = Act(project, policy_version=rules.policy.version)
     if item.state == Item.State.EXCLUDED:
         return
     if item.state == Item.State.SETTLED and item.settled_source in FIXED:
         if item.settled_source == Item.Source.SEED:
-            _check(item, said, at)
+            _check(item, act, said, at)
         return
     flagged = _flagged(item, said)
     votes = [as_vote(annotation) for annotation in said if annotation.kind in Annotation.COUNTED]
     if item.state == Item.State.DISPUTED and not _flag_taken_back(item, flagged, at):
         return
     if flagged:
-        dispute(item, [Dispute.Reason.FLAG], at)
+        dispute(item, [Dispute.Reason.FLAG], act, at)
     elif len(votes) < _places(project, rules.policy, item):
-        _reopen(item)
+        _reopen(item, act, at)
     else:
-        _decide(project, rules, item, votes, at)
+        _decide(project, rules, item, votes, act, at)
 
 
-def _check(item: Item, said: Sequence[Annotation], at: datetime) -> None:
+def _check(item: Item, act: Act, said: Sequence[Annotation], at: datetime) -> None:
     """Close the question whether a label known at import is right, or hand it to a lead."""
     asked = QueueEntry.objects.filter(item=item, state=QueueEntry.State.LIVE, stream=QueueEntry.Stream.CHECK)
     votes = [as_vote(annotation) for annotation in said if annotation.kind in Annotation.COUNTED]
@@ -55,7 +85,7 @@ def _check(item: Item, said: Sequence[Annotation], at: datetime) -> None:
     if not (votes or flagged) or not asked.exists():
         return
     if flagged or any(vote != frozenset(item.settled_labels or ()) for vote in votes):
-        dispute(item, [Dispute.Reason.FLAG if flagged else Dispute.Reason.TIE], at)
+        dispute(item, [Dispute.Reason.FLAG if flagged else Dispute.Reason.TIE], act, at)
     else:
         asked.update(state=QueueEntry.State.DONE)
 
@@ -74,7 +104,7 @@ def as_vote(annotation: Annotation) -> frozenset[int]:
     return CANT_TELL if annotation.kind == Annotation.Kind.CANT_TELL else frozenset(annotation.labels)
 
 
-def dispute(item: Item, reasons: Sequence[str], at: datetime) -> Dispute:
+def dispute(item: Item, reasons: Sequence[str], act: Act, at: datetime) -> Dispute:
     """Hand an item to a lead: one open dispute an item, further reasons are added to it."""
     found, created = Dispute.objects.get_or_create(
         item=item,
@@ -85,34 +115,38 @@ def dispute(item: Item, reasons: Sequence[str], at: datetime) -> Dispute:
         found.reasons = [*found.reasons, *new]
         found.version += 1
         found.save(update_fields=["reasons", "version"])
-    _clear(item, Item.State.DISPUTED)
+    become(item, act, at, state=Item.State.DISPUTED)
     queue.withdraw([item.pk])
     return found
 
 
-def apply_resolution(item: Item, resolution: Resolution) -> None:
+def apply_resolution(item: Item, resolution: Resolution, act: Act) -> None:
     """Make a lead's decision the item's state: labelled, excluded, or asked again."""
-    outcome = Resolution.Outcome
+    outcome, at = Resolution.Outcome, resolution.created_at
     if resolution.outcome == outcome.SENT_BACK:
-        _clear(item, Item.State.OPEN)
+        become(item, act, at)
         queue.ask_again(item)
         return
     queue.withdraw([item.pk])
     if resolution.outcome == outcome.BAD_ITEM:
-        _clear(item, Item.State.EXCLUDED)
+        become(item, act, at, state=Item.State.EXCLUDED)
         return
-    item.state = Item.State.SETTLED
-    item.settled_labels = None if resolution.outcome == outcome.CANT_TELL else sorted(resolution.labels)
-    item.settled_source = Item.Source.ADJUDICATED
-    item.settled_at = resolution.created_at
-    item.posterior, item.method = None, "adjudicated"
-    _save(item)
+    become(
+        item,
+        act,
+        at,
+        state=Item.State.SETTLED,
+        settled_labels=None if resolution.outcome == outcome.CANT_TELL else sorted(resolution.labels),
+        settled_source=Item.Source.ADJUDICATED,
+        settled_at=at,
+        method="adjudicated",
+    )
 
 
-def undo_resolution(item: Item) -> None:
+def undo_resolution(item: Item, act: Act, at: datetime) -> None:
     """Hand an item back to the leads, as it was before a decision. The caller reopens the dispute."""
     queue.withdraw([item.pk])
-    _clear(item, Item.State.DISPUTED)
+    become(item, act, at, state=Item.State.DISPUTED)
 
 
 def _flag_taken_back(item: Item, flagged: bool, at: datetime) -> bool:
@@ -138,17 +172,25 @@ def _places(project: Project, policy: Policy, item: Item) -> int:
     return places if places is not None else queue.places_for(item, policy, queue.crew(project.pk))
 
 
-def _decide(project: Project, rules: Rules, item: Item, votes: list[frozenset[int]], at: datetime) -> None:
+def _decide(  # noqa: PLR0913
+    project: Project, rules: Rules, item: Item, votes: list[frozenset[int]], act: Act, at: datetime
+) -> None:
     """Settle an item on its votes, or dispute it: two that differ, or three and more without a majority."""
     found = consensus.settle(votes, len(rules.labels), queries.pooled_accuracy(project), project.task)
     if found.answer is None or not (found.unanimous or _majority(votes, found.answer, project.task)):
-        dispute(item, [Dispute.Reason.TIE], at)
+        dispute(item, [Dispute.Reason.TIE], act, at)
         return
-    item.state = Item.State.SETTLED
-    item.settled_labels = None if found.answer == CANT_TELL else sorted(found.answer)
-    item.settled_source = Item.Source.SINGLE if len(votes) == 1 else Item.Source.CONSENSUS
-    item.settled_at, item.posterior, item.method = at, found.posterior, found.method
-    _save(item)
+    become(
+        item,
+        act,
+        at,
+        state=Item.State.SETTLED,
+        settled_labels=None if found.answer == CANT_TELL else sorted(found.answer),
+        settled_source=Item.Source.SINGLE if len(votes) == 1 else Item.Source.CONSENSUS,
+        settled_at=at,
+        posterior=found.posterior,
+        method=found.method,
+    )
     QueueEntry.objects.filter(item=item, state=QueueEntry.State.LIVE).update(state=QueueEntry.State.DONE)
 
 
@@ -164,20 +206,7 @@ def _majority(votes: list[frozenset[int]], answer: frozenset[int], task: str) ->
     return 2 * votes.count(answer) > len(votes)
 
 
-def _reopen(item: Item) -> None:
+def _reopen(item: Item, act: Act, at: datetime) -> None:
     """Ask for the missing answers: an answer was taken back, or another one is needed."""
     if item.state != Item.State.OPEN:
-        _clear(item, Item.State.OPEN)
-
-
-def _clear(item: Item, state: str) -> None:
-    item.state = state
-    item.settled_labels = item.settled_at = item.posterior = None
-    item.settled_source = item.method = ""
-    _save(item)
-
-
-def _save(item: Item) -> None:
-    item.save(
-        update_fields=["state", "settled_labels", "settled_source", "settled_at", "posterior", "method"]
-    )
+        become(item, act, at)

@@ -4,18 +4,27 @@ from django.urls import path
 from django.urls.resolvers import URLPattern
 
 from projects.views import (
+    agreement,
+    bulk,
+    checks,
+    comments,
     disputes,
     exports,
     guidelines,
     history,
     home,
     items,
+    known,
     label,
     labels,
     media,
+    notices,
     project,
+    records,
     settings,
+    shifts,
     uploads,
+    versions,
     wizard,
 )
 
@@ -62,6 +71,36 @@ _setup: list[URLPattern] = [
     path("projects/<int:project_id>/items/<int:number>/", items.item, name="item"),
 ]
 
+# Whether labels can be trusted.
+_trust: list[URLPattern] = [
+    path("projects/<int:project_id>/agreement/", agreement.agreement, name="agreement"),
+    path(
+        "projects/<int:project_id>/agreement/<int:first>/<int:second>/",
+        agreement.pair,
+        name="agreement-pair",
+    ),
+    path("projects/<int:project_id>/records/", records.records, name="records"),
+    path("projects/<int:project_id>/records/<int:membership_id>/", records.record, name="record"),
+    path("projects/<int:project_id>/records/<int:membership_id>/act/", records.act, name="record-act"),
+    path("projects/<int:project_id>/my-record/", records.mine, name="my-record"),
+    path("projects/<int:project_id>/known/", known.known, name="known"),
+    path("projects/<int:project_id>/known/<int:number>/", known.change, name="known-change"),
+    path("projects/<int:project_id>/checks/", checks.checks, name="checks"),
+    path("projects/<int:project_id>/checks/<int:check_id>/", checks.check, name="check"),
+    path("projects/<int:project_id>/shift/", shifts.shift, name="shift"),
+    path("projects/<int:project_id>/guidelines/read/", versions.acknowledge, name="guidelines-read"),
+    path("projects/<int:project_id>/settings/labels/merge/", versions.merge, name="labels-merge"),
+    path("projects/<int:project_id>/settings/labels/split/", versions.split, name="labels-split"),
+    path(
+        "projects/<int:project_id>/settings/guidelines/notes/<int:note_id>/",
+        versions.note,
+        name="guidelines-note",
+    ),
+    path("projects/<int:project_id>/items/<int:number>/comment/", comments.comment, name="comment"),
+    path("projects/<int:project_id>/disputes/<int:dispute_id>/alike/", bulk.bulk, name="dispute-bulk"),
+    path("notices/", notices.notices, name="notices"),
+]
+
 urlpatterns: list[URLPattern] = [
     path("", home.home, name="home"),
     path("projects/<int:project_id>/label/", label.label, name="label"),
@@ -79,4 +118,5 @@ urlpatterns: list[URLPattern] = [
         name="upload-problems",
     ),
     *_setup,
+    *_trust,
 ]

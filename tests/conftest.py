@@ -5,16 +5,21 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.cache import cache, caches
+from django.db.backends.sqlite3.operations import DatabaseOperations
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 # A browser test wants a site and a worker of its own, and a database that no other test empties:
 # `pytest tests/e2e`.
 E2E = Path(__file__).parent / "e2e"
+
+guard = import_module("projects.migrations.0002_events_are_kept")
 
 # A busy machine is slow, not wrong.
 hypothesis_settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -44,6 +49,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         named = fixtures.intersection(getattr(item, "fixturenames", ()))
         if item.get_closest_marker("django_db") or named:
             item.add_marker("database")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def emptied_with_events() -> Iterator[None]:
+    """Let SQLite empty its tables after a test of transactions: a trigger refuses to delete events."""
+    empty = DatabaseOperations.sql_flush
+
+    def with_events(self: DatabaseOperations, style: Any, tables: Any, **options: Any) -> list[str]:
+        verbs = ("UPDATE", "DELETE")
+        off = [f"DROP TRIGGER projects_event_no_{verb}" for verb in verbs]
+        on = [guard.SQLITE.format(verb=verb, refusal=guard.REFUSAL) for verb in verbs]
+        return [*off, *empty(self, style, tables, **options), *on]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DatabaseOperations, "sql_flush", with_events)
+        yield
 
 
 @pytest.fixture(autouse=True)

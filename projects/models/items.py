@@ -48,6 +48,8 @@ class Item(models.Model):
         OPEN = "open", "Open"
         SETTLED = "settled", "Settled"
         DISPUTED = "disputed", "Disputed"
+        # Settled once, and asked again since the guidelines changed: in no training set meanwhile.
+        STALE = "stale", "To be looked at again"
         EXCLUDED = "excluded", "Excluded"
 
     class Source(models.TextChoices):
@@ -74,6 +76,8 @@ class Item(models.Model):
     # Drawn by further keyed hashes at import; never depends on a model, a person or the order of import.
     holdout = models.BooleanField(default=False)
     agreement = models.BooleanField(default=False)
+    # Among the first items of a project, which everybody labels.
+    calibration = models.BooleanField(default=False, db_default=False)
     # The known right answers, [[label id, …], …]: used to check annotators. Null: not a gold item.
     gold = models.JSONField(null=True, blank=True)
 
@@ -84,6 +88,13 @@ class Item(models.Model):
     settled_at = models.DateTimeField(null=True, blank=True)
     posterior = models.FloatField(null=True, blank=True)
     method = models.CharField(max_length=40, blank=True)
+    # {label id: probability} as of the settlement, and the version of the estimate that it came from (0: none).
+    soft = models.JSONField(null=True, blank=True)
+    estimate = models.PositiveIntegerField(default=0, db_default=0)
+    # Only votes given under this guideline version or a later one decide.
+    votes_from = models.PositiveIntegerField(default=0, db_default=0)
+    # Of a stale item: {"labels", "source", "version"}, what it was settled as.
+    former = models.JSONField(null=True, blank=True)
 
     class Meta:
         constraints = [
@@ -103,6 +114,8 @@ class Item(models.Model):
                 name="item_open_agreement",
             ),
             models.Index(fields=["project", "state", "number"], name="item_state"),
+            models.Index(fields=["project"], condition=Q(gold__isnull=False), name="item_gold"),
+            models.Index(fields=["project", "state"], condition=Q(calibration=True), name="item_calibration"),
             models.Index(fields=["project", "settled_at"], condition=Q(state="settled"), name="item_settled"),
             models.Index(
                 fields=["project", "number"], condition=~Q(image="") & Q(thumbnail=""), name="item_no_thumb"

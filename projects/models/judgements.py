@@ -77,7 +77,14 @@ class Dispute(models.Model):
 
     class Reason(models.TextChoices):
         TIE = "tie", "The votes differ"
+        LOW = "low", "The votes leave too much doubt"
         FLAG = "flag", "Flagged by an annotator"
+        GOLD = "gold", "Several people missed a known item"
+        MODEL = "model", "The model contradicts"
+        SPOT = "spot", "A spot check differs"
+        GUIDELINE = "guideline", "A decision under older guidelines"
+        AGE = "age", "Open for too long"
+        REGION = "region", "Among items that people dispute"
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="disputes")
     item = models.ForeignKey(Item, models.CASCADE, related_name="disputes")
@@ -85,6 +92,13 @@ class Dispute(models.Model):
     reasons = models.JSONField(default=list)
     # Grows with every vote that changes while the dispute is open: a stale form is refused.
     version = models.PositiveIntegerField(default=1)
+    # Which lead should take it; empty: whoever comes first.
+    assigned_to = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    # Higher comes first: reasons, then what the model could learn. See projects.trust.escalation.
+    priority = models.FloatField(default=0)
+    due_at = models.DateTimeField(null=True, blank=True)
     opened_at = models.DateTimeField(default=timezone.now)
     closed_at = models.DateTimeField(null=True, blank=True)
 
@@ -93,7 +107,9 @@ class Dispute(models.Model):
             models.UniqueConstraint(fields=["item"], condition=Q(state="open"), name="dispute_open_once")
         ]
         indexes = [
-            models.Index(fields=["project", "opened_at"], condition=Q(state="open"), name="dispute_oldest"),
+            models.Index(
+                fields=["project", "-priority", "opened_at"], condition=Q(state="open"), name="dispute_next"
+            ),
         ]
 
 
@@ -102,7 +118,9 @@ class Resolution(models.Model):
 
     class Outcome(models.TextChoices):
         LABELLED = "labelled", "Labelled"
+        BOTH = "both", "Several are acceptable"
         SENT_BACK = "sent_back", "Sent back for another vote"
+        RETURNED = "returned", "Sent back to those who answered"
         BAD_ITEM = "bad_item", "Bad item, excluded"
         CANT_TELL = "cant_tell", "Nobody can tell"
 
@@ -121,4 +139,47 @@ class Resolution(models.Model):
     labels = models.JSONField(default=list, blank=True)
     reason = models.CharField(max_length=13, choices=Reason.choices)
     note = models.TextField(blank=True)
+    # Decisions taken together, after a preview, are taken back together.
+    bulk = models.UUIDField(null=True, blank=True, db_index=True)
     created_at = models.DateTimeField(default=timezone.now)
+
+
+class SpotCheck(models.Model):
+    """A settled item that a lead judges again without seeing what it was settled as."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="spot_checks")
+    item = models.OneToOneField(Item, models.CASCADE, related_name="spot_check")
+    # What the item was settled as when it was drawn, and by whom.
+    settled_labels = models.JSONField(null=True)
+    people = models.JSONField(default=list)
+    lead = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    labels = models.JSONField(null=True, blank=True)
+    right = models.BooleanField(null=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    answered_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["project", "id"], condition=Q(answered_at=None), name="spot_check_open")
+        ]
+
+
+class Estimate(models.Model):
+    """What is known of how people answer: fitted on all votes, by version; never changed."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="estimates")
+    version = models.PositiveIntegerField()
+    # majority, one-coin or dawid-skene; whether it was chosen by itself.
+    method = models.CharField(max_length=12)
+    automatic = models.BooleanField(default=True)
+    # The newest annotation and the number of decided items that it knew, and the label ids of its columns.
+    mark = models.BigIntegerField(default=0)
+    decided = models.PositiveIntegerField(default=0)
+    labels = models.JSONField(default=list)
+    # See projects.trust.estimates: prior, people's rows, calibration; and what each method got right.
+    tables = models.JSONField(default=dict)
+    figures = models.JSONField(default=dict)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "version"], name="estimate_version_once")]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import secrets
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils import timezone
+
+if TYPE_CHECKING:
+    from projects.models.policy import Policy
 
 
 def new_seed() -> int:
@@ -41,6 +45,12 @@ class Project(models.Model):
     question = models.CharField(max_length=200, default="Which label fits?")
     guidelines = models.TextField(blank=True)
     guideline_version = models.PositiveIntegerField(default=1)
+    # The version of the last breaking change: agreement and people's records never reach behind it.
+    agreed_version = models.PositiveIntegerField(default=1, editable=False)
+    # The labels of a single choice are levels of a scale, lowest first, in the order in which people see them.
+    ordinal = models.BooleanField(default=False)
+    # No single truth is sought: the distribution is the product, and low confidence makes no dispute.
+    subjective = models.BooleanField(default=False)
     # Every random draw of the project comes from this number.
     seed = models.BigIntegerField(default=new_seed, editable=False)
     # Blank: the default of the media. Otherwise a name, or "kind:path" of a model file of this site.
@@ -51,6 +61,8 @@ class Project(models.Model):
     round_mark = models.BigIntegerField(default=0, editable=False)
     # Whether a model picks by now; until then the first batch and the random order serve.
     has_model = models.BooleanField(default=False, editable=False)
+    # Whether the hold-out says that the model is right more often than one annotator: then it has a vote.
+    model_proven = models.BooleanField(default=False, editable=False)
     item_count = models.PositiveIntegerField(default=0, editable=False)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
@@ -61,8 +73,8 @@ class Project(models.Model):
     @property
     def policy(self) -> Policy:
         """The settings in force: the newest version."""
-        newest = self.policies.order_by("-version").first()
-        return newest or Policy(project=self, version=0)
+        newest: Policy | None = self.policies.order_by("-version").first()
+        return newest or self.policies.model(project=self, version=0)
 
 
 class Label(models.Model):
@@ -79,6 +91,8 @@ class Label(models.Model):
     key = models.CharField(max_length=1, blank=True)
     # Where people see it: lower first, then by position. Columns never follow it.
     order = models.PositiveIntegerField(default=0)
+    # Answers that named this label count for that one since the two were merged; they stay as they were.
+    merged_into = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="merged")
     # Retired, never deleted: columns and answers keep their meaning.
     retired_at = models.DateTimeField(null=True, blank=True)
 
@@ -106,6 +120,10 @@ class Membership(models.Model):
         LEAD = "lead", "Lead"
         ADMIN = "admin", "Admin"
 
+    class Pause(models.TextChoices):
+        GOLD = "gold", "Below the bar on known items"
+        LEAD = "lead", "Paused by a lead"
+
     project = models.ForeignKey(Project, models.CASCADE, related_name="memberships")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.ANNOTATOR)
@@ -113,6 +131,22 @@ class Membership(models.Model):
     active = models.BooleanField(default=True)
     # How many items this person's answer stands for: kept here so that progress costs no count.
     answered = models.PositiveIntegerField(default=0)
+    # Whose word weighs when others differ, and what this person knows: values of the policy's skill field.
+    senior = models.BooleanField(default=False)
+    skills = models.JSONField(default=list, blank=True)
+    # The newest guideline version that this person has acknowledged.
+    read_version = models.PositiveIntegerField(default=1)
+    # When this person passed the qualification batch, where the policy asks for one.
+    qualified_at = models.DateTimeField(null=True, blank=True)
+    # Told that the work is below the bar; given no more items; the lead's word since when the record begins anew.
+    warned_at = models.DateTimeField(null=True, blank=True)
+    paused_at = models.DateTimeField(null=True, blank=True)
+    paused_by = models.CharField(max_length=4, choices=Pause.choices, blank=True)
+    lifted_at = models.DateTimeField(null=True, blank=True)
+    # The votes count for nothing while this is set. They stay, and come back when it is taken back.
+    excluded_at = models.DateTimeField(null=True, blank=True)
+    # At most so many answers in all; empty: what the policy says.
+    quota = models.PositiveIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -130,71 +164,3 @@ class Membership(models.Model):
     def administers(self) -> bool:
         """Whether this person may change the project."""
         return self.role == self.Role.ADMIN
-
-
-class Policy(models.Model):
-    """The sampling and quality settings that a round runs under. Never changed: a change is a new version."""
-
-    project = models.ForeignKey(Project, models.CASCADE, related_name="policies")
-    version = models.PositiveIntegerField()
-    strategy = models.CharField(max_length=40, default="default")
-    learner = models.CharField(max_length=40, default="logistic")
-    # How a plain score makes a batch: "" as the strategy does, or sequential, clustered, diverse.
-    mode = models.CharField(max_length=12, blank=True)
-    # {score name: weight}, for the strategy "hybrid".
-    hybrid = models.JSONField(default=dict, blank=True)
-    # Items more alike than this (cosine) do not come in one batch.
-    diversity = models.FloatField(default=0.95, validators=[MinValueValidator(0), MaxValueValidator(1)])
-    # [{"name", "strategy", "share"}, …] beside the strategy above, which gets the rest of each batch.
-    streams = models.JSONField(default=list, blank=True)
-    # [{"of": "label" or "field:NAME", "value", "at_least", "at_most"}, …], shares of each batch.
-    quotas = models.JSONField(default=list, blank=True)
-    # What the stream "rare" looks near: {"labels": [position, …], "items": [item id, …]}; empty: the rarest.
-    rare = models.JSONField(default=dict, blank=True)
-    # "" or "balanced": whether a rare label weighs more in training.
-    class_weights = models.CharField(max_length=12, blank=True)
-    # How much more the newest labels weigh than the oldest, from 0 (the same) to 4.
-    recency = models.FloatField(default=0, validators=[MinValueValidator(0), MaxValueValidator(4)])
-    # {"min_accuracy", "plateau_rounds", "max_labels", "max_cost", "label_cost"}, all optional.
-    stop_rules = models.JSONField(default=dict, blank=True)
-    # Whether a worse model is held back, and the slices [{"field", "value"}, …] it must not be worse on.
-    gate = models.BooleanField(default=True)
-    gate_slices = models.JSONField(default=list, blank=True)
-    # Answers between two rounds, and items that a round picks.
-    batch_size = models.PositiveIntegerField(
-        default=50, validators=[MinValueValidator(1), MaxValueValidator(5000)]
-    )
-    committee_size = models.PositiveSmallIntegerField(
-        default=3, validators=[MinValueValidator(1), MaxValueValidator(20)]
-    )
-    # Share of items kept for evaluation, at most so many labelled, and their share of each batch.
-    holdout_share = models.FloatField(default=0.05, validators=[MinValueValidator(0), MaxValueValidator(0.5)])
-    holdout_max = models.PositiveIntegerField(default=500)
-    holdout_mix = models.FloatField(default=0.15, validators=[MinValueValidator(0), MaxValueValidator(0.5)])
-    # Annotations an item needs; and the random share of items that several people label.
-    overlap = models.PositiveSmallIntegerField(
-        default=1, validators=[MinValueValidator(1), MaxValueValidator(9)]
-    )
-    agreement_share = models.FloatField(
-        default=0.10, validators=[MinValueValidator(0), MaxValueValidator(0.5)]
-    )
-    agreement_overlap = models.PositiveSmallIntegerField(
-        default=2, validators=[MinValueValidator(2), MaxValueValidator(9)]
-    )
-    lease_minutes = models.PositiveSmallIntegerField(
-        default=10, validators=[MinValueValidator(1), MaxValueValidator(1440)]
-    )
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
-    created_at = models.DateTimeField(default=timezone.now)
-
-    class Meta:
-        verbose_name_plural = "policies"
-        constraints = [
-            models.UniqueConstraint(fields=["project", "version"], name="policy_version_once"),
-            models.CheckConstraint(
-                condition=Q(agreement_overlap__gte=F("overlap")), name="policy_overlap_order"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"policy {self.version}"

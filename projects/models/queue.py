@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from projects.models.items import Item
-from projects.models.project import Project
+from projects.models.project import Membership, Project
 
 
 class QueueEntry(models.Model):
@@ -31,6 +31,11 @@ class QueueEntry(models.Model):
         RESERVE = "reserve", "Next best by the last scores"
         RANDOM = "random", "Random order"
         AGAIN = "again", "Another vote asked by a lead"
+        RETURNED = "returned", "Sent back by a lead to those who answered"
+        RECHECK = "recheck", "Asked again since the guidelines changed"
+        CALIBRATE = "calibrate", "First items, for everybody"
+        # Known items: people see them as any other; they have places for everybody.
+        GOLD = "gold", "Known item, to check people"
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="queue")
     item = models.ForeignKey(Item, models.CASCADE, related_name="entries")
@@ -41,6 +46,9 @@ class QueueEntry(models.Model):
     # see docs/sampling.md.
     reason = models.JSONField(default=dict, blank=True)
     places = models.PositiveSmallIntegerField(default=1)
+    # Only people with this skill, or only senior ones, may be given a place.
+    skill = models.CharField(max_length=80, blank=True)
+    senior = models.BooleanField(default=False)
     # Places that nobody holds and nobody has answered.
     free = models.PositiveSmallIntegerField(default=1)
     state = models.CharField(max_length=9, choices=State.choices, default=State.LIVE)
@@ -70,6 +78,8 @@ class Assignment(models.Model):
         SUBMITTED = "submitted", "Submitted"
         SKIPPED = "skipped", "Skipped"
         EXPIRED = "expired", "Expired"
+        # The person may be asked again: by a lead, with a note, or since the guidelines changed.
+        SENT_BACK = "sent_back", "Sent back"
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="+")
     item = models.ForeignKey(Item, models.CASCADE, related_name="assignments")
@@ -78,6 +88,8 @@ class Assignment(models.Model):
     state = models.CharField(max_length=9, choices=State.choices, default=State.LEASED)
     # Whether it has one of its entry's places: a late or repeated answer may find them taken.
     placed = models.BooleanField(default=True)
+    # What a lead said when it was sent back.
+    note = models.TextField(blank=True)
     expires_at = models.DateTimeField()
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -93,4 +105,24 @@ class Assignment(models.Model):
             models.Index(
                 fields=["annotator", "project"], condition=Q(state="skipped"), name="assignment_skipped"
             ),
+            models.Index(
+                fields=["annotator", "project"], condition=Q(state="sent_back"), name="assignment_returned"
+            ),
+        ]
+
+
+class Shift(models.Model):
+    """A stretch of work that one person sized beforehand; leases given in it end with it at the latest."""
+
+    membership = models.ForeignKey(Membership, models.CASCADE, related_name="shifts")
+    started_at = models.DateTimeField(default=timezone.now)
+    ends_at = models.DateTimeField()
+    # Answers that fit in at the person's pace, and how many the person had when it began.
+    size = models.PositiveIntegerField()
+    answered_before = models.PositiveIntegerField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["membership"], condition=Q(ended_at=None), name="shift_open_once")
         ]

@@ -1,0 +1,1 @@
+"""How much one person is given: limits, pauses, shifts, skills."""
