@@ -80,6 +80,9 @@ def change(
     unknown = set(changes) - set(FIELDS)
     if unknown:
         raise ValueError(f"a policy has no {', '.join(sorted(unknown))}")
+    if "max_overlap" not in changes and changes.get("overlap", 0) > present.max_overlap:
+        # Who asks for more answers an item means no fewer at most.
+        changes = {**changes, "max_overlap": changes["overlap"]}
     before, after = audit.differences(values(present), changes)
     if not after and present.pk:
         return present

@@ -64,6 +64,7 @@ _setup: list[URLPattern] = [
         name="guidelines-version",
     ),
     path("projects/<int:project_id>/settings/loop/", settings.loop, name="settings-loop"),
+    path("projects/<int:project_id>/settings/quality/", settings.quality, name="settings-quality"),
     path("projects/<int:project_id>/settings/data/", settings.data, name="settings-data"),
     path("projects/<int:project_id>/settings/danger/", settings.danger, name="settings-danger"),
     path("projects/<int:project_id>/history/", history.changes, name="history"),

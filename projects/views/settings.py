@@ -1,4 +1,4 @@
-"""The settings of a project at work: general, labels, loop, data, pause and archive."""
+"""The settings of a project at work: general, labels, loop, quality, data, pause and archive."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -17,6 +18,7 @@ from projects.errors import Refused
 from projects.forms import GeneralForm, ReasonForm, SourceForm
 from projects.models import Project, Upload
 from projects.policy_forms import PolicyForm
+from projects.policy_quality import QualityForm
 from projects.views import common
 from projects.views.labels import editing
 
@@ -67,6 +69,28 @@ def loop(request: HttpRequest, project_id: int) -> HttpResponse:
     context = common.page(member, tab="loop", form=form, versions=policies.versions(project))
     status = _status(form.errors) if form.more.is_valid() else common.INVALID
     return render(request, "projects/settings/loop.html", context, status=status)
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def quality(request: HttpRequest, project_id: int) -> HttpResponse:
+    """Show what makes labels trustworthy; saving makes the next version of the policy."""
+    member = access.as_admin(request.user, project_id)
+    project, policy = member.project, member.project.policy
+    form = QualityForm(request.POST or None, instance=project.policy, project=project)
+    if request.method == "POST" and form.is_valid():
+        try:
+            with transaction.atomic():
+                setup.describe(project, common.person(request), form.of_project())
+                reason = form.cleaned_data["reason"]
+                after = policies.change(project, common.person(request), form.changes(), reason).version
+        except Refused as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            common.say(request, _("Version %(number)s is in force.") % {"number": after})
+            return redirect("settings-quality", project_id)
+    context = common.page(member, tab="quality", form=form, policy=policy)
+    return render(request, "projects/settings/quality.html", context, status=_status(form.errors))
 
 
 @require_http_methods(["GET", "POST"])
