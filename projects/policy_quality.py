@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from django import forms
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -15,6 +14,8 @@ from projects.policy_rows import PercentField
 from projects.trust import escalation
 
 if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise as Promise
+
     OfPolicy = forms.ModelForm[Policy]
 else:
     OfPolicy = forms.ModelForm
