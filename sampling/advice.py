@@ -10,8 +10,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from projects import charts
 from projects.reasons import percent
-from sampling import charts
 from sampling.core import rules
 
 TITLES: Final[dict[str, Promise]] = {

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Final
 
-from sampling.charts import ticks
+from projects.charts import ticks
 
 # After Okabe & Ito (2008), darkened where needed: each at least 3 : 1 on white and on near black.
 COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#b5588f", "#8c6d1f")

@@ -13,10 +13,10 @@ from django.db.models import CharField, Count, Max, Min
 from django.db.models.functions import Cast, Substr
 from django.utils.translation import gettext as _
 
-from projects import reasons
+from projects import charts, reasons
 from projects.models import Annotation, Dispute, Event, Item, Label, Membership, Project, QueueEntry
 from projects.remembered import remembered
-from sampling import advice, charts
+from sampling import advice
 from sampling.core import rules
 from sampling.measures import kept_report
 from sampling.models import ModelVersion, Round

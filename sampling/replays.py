@@ -10,9 +10,9 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from projects import policy_names
+from projects import charts, policy_names
 from projects.models import Project
-from sampling import charts, whatif
+from sampling import whatif
 from sampling.models import Comparison
 
 # More labels than this share since: it may have changed.

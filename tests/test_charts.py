@@ -10,8 +10,8 @@ from django.template.loader import render_to_string
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from sampling import charts
-from sampling.charts import Bar, Chart, Point, Series
+from projects import charts
+from projects.charts import Bar, Chart, Point, Series
 
 numbers = st.floats(-1e9, 1e9, allow_nan=False).map(lambda number: round(number, 4))
 
@@ -55,7 +55,7 @@ def test_a_single_point_is_a_chart_too():
 def test_no_points_say_so_in_words():
     chart = accuracy([])
     assert chart.empty
-    assert "No figures yet" in render_to_string("sampling/_chart.html", {"chart": chart})
+    assert "No figures yet" in render_to_string("includes/chart.html", {"chart": chart})
 
 
 def test_curves_without_a_common_point_leave_gaps_in_the_table():
@@ -74,7 +74,7 @@ def test_names_cannot_break_out_of_the_drawing():
     bars = charts.bars([Bar(evil, 3)], title=evil, name_label=evil, value_label="n")
     curve = charts.line([Series(evil, [Point(1, 2)])], title=evil, x_label=evil, y_label=evil)
     for chart in (bars, curve, charts.sparkline([1, 2], title=evil)):
-        assert "<script" not in render_to_string("sampling/_chart.html", {"chart": chart})
+        assert "<script" not in render_to_string("includes/chart.html", {"chart": chart})
         ElementTree.fromstring(str(chart.svg))
 
 
@@ -146,3 +146,12 @@ def test_shares_are_written_as_percentages(share, words):
 )
 def test_percentages_are_rounded_not_cut_off(share, words):
     assert charts.percent(share) == words
+
+
+def test_points_may_have_names_and_as_many_are_shown_as_fit():
+    names = {float(week): f"week {week}" for week in range(1, 14)}
+    points = [Point(week, 0.5, 0.4, 0.6) for week in names]
+    chart = charts.line([Series("s", points)], title="t", x_label="week", y_label="y", x_names=names)
+    shown = [one.text for one in shapes(chart, "tick") + shapes(chart, "tick minor")]
+    assert [row[0] for row in chart.rows] == list(names.values())
+    assert {name for name in shown if "week" in name} == {"week 1", "week 4", "week 7", "week 10", "week 13"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from typing import Final
@@ -65,7 +65,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawing and the table of its numbers; place it with ``sampling/_chart.html``."""
+    """A drawing and the table of its numbers; place it with ``includes/chart.html``."""
 
     title: str
     svg: SafeString
@@ -87,20 +87,22 @@ def line(  # noqa: PLR0913 - options with names
     y_label: str,
     y_format: Format = plain,
     y_range: tuple[float, float] | None = None,
+    x_names: Mapping[float, str] | None = None,
 ) -> Chart:
     """Draw curves with their points and, where points have intervals, the band between the ends.
 
-    ``y_range`` fixes the vertical scale; without it the scale fits the data.
+    ``y_range`` fixes the vertical scale; without it the scale fits the data. ``x_names`` says what stands at
+    each point of the horizontal scale, where that is no number.
     """
     columns = [x_label, *_heads(series)]
     if not any(one.points for one in series):
         return Chart(title, mark_safe(""), columns)
-    frame = _frame(series, y_range)
+    frame = _frame(series, y_range, x_names)
     body = [_y_axis(frame, y_label, y_format), _x_axis(frame, x_label)]
     body += [_curve(frame, one, y_format, place) for place, one in enumerate(series)]
     legend = [(_class(one, place), one.name) for place, one in enumerate(series)] if len(series) > 1 else []
-    svg = _svg(title, _story(series, x_label, y_format), "".join(body), HEIGHT)
-    return Chart(title, svg, columns, _numbers(series, y_format), legend)
+    svg = _svg(title, _story(series, frame, x_label, y_format), "".join(body), HEIGHT)
+    return Chart(title, svg, columns, _numbers(series, frame, y_format), legend)
 
 
 def bars(
@@ -155,6 +157,10 @@ class _Frame:
     y0: float
     y1: float
     x_ticks: list[float]
+    x_names: Mapping[float, str]
+
+    def say(self, x: float) -> str:
+        return self.x_names.get(x) or plain(x)
 
     def x(self, value: float) -> str:
         return _n(LEFT + (WIDTH - LEFT - RIGHT) * (value - self.x0) / (self.x1 - self.x0))
@@ -164,7 +170,9 @@ class _Frame:
         return _n(HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (inside - self.y0) / (self.y1 - self.y0))
 
 
-def _frame(series: Sequence[Series], y_range: tuple[float, float] | None) -> _Frame:
+def _frame(
+    series: Sequence[Series], y_range: tuple[float, float] | None, x_names: Mapping[float, str] | None
+) -> _Frame:
     points = [point for one in series for point in one.points]
     levels = [level for p in points for level in (p.y, p.low, p.high) if level is not None]
     if not all(math.isfinite(number) for number in [*levels, *(p.x for p in points)]):
@@ -172,16 +180,23 @@ def _frame(series: Sequence[Series], y_range: tuple[float, float] | None) -> _Fr
     xs = [point.x for point in points]
     x0, x1 = min(xs), max(xs)
     # A single round stands in the middle, with its own number below.
-    x_ticks = ticks(x0, x1, 5) if x0 < x1 else [x0]
+    x_ticks = _named(x_names) if x_names else ticks(x0, x1, 5) if x0 < x1 else [x0]
+    names = x_names or {}
     if x0 == x1:
         x0, x1 = x0 - 1, x1 + 1
     if y_range:
-        return _Frame(x0, x1, *y_range, x_ticks)
+        return _Frame(x0, x1, *y_range, x_ticks, names)
     low, high = min(levels), max(levels)
     room = (high - low) * 0.08 or abs(high) * 0.1 or 1.0
     # Counts stay at or above zero; a scale that is nearly from zero is from zero.
     low = 0.0 if 0 <= low <= 0.4 * high else low - room
-    return _Frame(x0, x1, low, high + room, x_ticks)
+    return _Frame(x0, x1, low, high + room, x_ticks, names)
+
+
+def _named(names: Mapping[float, str], most: int = 6) -> list[float]:
+    """Return at most ``most`` named places at even steps, the last one among them."""
+    places = sorted(names)
+    return places[::-1][:: math.ceil(len(places) / most)][::-1]
 
 
 def _y_axis(frame: _Frame, label: str, form: Format) -> str:
@@ -199,7 +214,7 @@ def _x_axis(frame: _Frame, label: str) -> str:
     for place, value in enumerate(frame.x_ticks):
         # Every second one makes way where the chart is narrow.
         name = "tick minor" if place % 2 else "tick"
-        parts.append(_text(name, float(frame.x(value)), base + 18, plain(value), "middle"))
+        parts.append(_text(name, float(frame.x(value)), base + 18, frame.say(value), "middle"))
     parts.append(_text("axis-title", WIDTH - RIGHT, HEIGHT - 4, label, "end"))
     return "".join(parts)
 
@@ -229,7 +244,7 @@ def _band(frame: _Frame, points: Sequence[Point]) -> str:
 
 
 def _dot(frame: _Frame, point: Point, form: Format, *, newest: bool) -> str:
-    words = f"{plain(point.x)}: {form(point.y)}{_interval(point, form)}"
+    words = f"{frame.say(point.x)}: {form(point.y)}{_interval(point, form)}"
     name = "dot-last" if newest else "dot-data"
     return (
         f'<circle class="{name}" cx="{frame.x(point.x)}" cy="{frame.y(point.y)}" r="{4 if newest else 2.5}">'
@@ -263,12 +278,12 @@ def _heads(series: Sequence[Series]) -> list[str]:
     return heads
 
 
-def _numbers(series: Sequence[Series], form: Format) -> list[list[str]]:
+def _numbers(series: Sequence[Series], frame: _Frame, form: Format) -> list[list[str]]:
     """One row for each x that any curve has."""
     found = [{point.x: point for point in one.points} for one in series]
     table = []
     for x in sorted({x for points in found for x in points}):
-        row = [plain(x)]
+        row = [frame.say(x)]
         for one, points in zip(series, found, strict=True):
             point = points.get(x)
             row.append(form(point.y) if point else "")
@@ -284,7 +299,7 @@ def _interval(point: Point, form: Format) -> str:
     return f" ({form(point.low)} – {form(point.high)})"
 
 
-def _story(series: Sequence[Series], x_label: str, form: Format) -> str:
+def _story(series: Sequence[Series], frame: _Frame, x_label: str, form: Format) -> str:
     """Say in words where each curve begins and ends."""
     words = []
     for one in series:
@@ -296,9 +311,9 @@ def _story(series: Sequence[Series], x_label: str, form: Format) -> str:
             % {
                 "name": one.name,
                 "start": form(first.y),
-                "from": plain(first.x),
+                "from": frame.say(first.x),
                 "end": form(last.y) + _interval(last, form),
-                "to": plain(last.x),
+                "to": frame.say(last.x),
                 "unit": x_label,
             }
         )
