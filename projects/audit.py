@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,9 +11,8 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.utils.timezone import now
 
 from projects.models import Event, Item, Membership, Project
+from projects.tracing import REQUEST
 
-# The id of the request that is being answered; blank outside of one.
-REQUEST: ContextVar[str] = ContextVar("request", default="")
 _KINDS = {
     Membership.Role.ANNOTATOR: Event.Kind.PERSON,
     Membership.Role.LEAD: Event.Kind.LEAD,

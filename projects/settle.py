@@ -11,6 +11,7 @@ from projects.audit import Act
 from projects.models import Annotation, Dispute, Item, Policy, Project, QueueEntry, Resolution
 from projects.quality import consensus
 from projects.queries import Rules
+from projects.trust import escalation
 
 # «Can't tell» as a vote: an answer that is none of the labels.
 CANT_TELL = frozenset({-1})
@@ -105,19 +106,31 @@ def as_vote(annotation: Annotation) -> frozenset[int]:
 
 
 def dispute(item: Item, reasons: Sequence[str], act: Act, at: datetime) -> Dispute:
-    """Hand an item to a lead: one open dispute an item, further reasons are added to it."""
-    found, created = Dispute.objects.get_or_create(
-        item=item,
-        state=Dispute.State.OPEN,
-        defaults={"project_id": item.project_id, "reasons": list(reasons), "opened_at": at},
-    )
-    if not created and (new := [reason for reason in reasons if reason not in found.reasons]):
-        found.reasons = [*found.reasons, *new]
+    """Hand an item to a lead: one open dispute an item, further reasons are added to it.
+
+    What a settled item was settled as stays with it as ``former``.
+    """
+    found = Dispute.objects.filter(item=item, state=Dispute.State.OPEN).first()
+    known = found.reasons if found else []
+    new = [reason for reason in dict.fromkeys(reasons) if reason not in known]
+    priority, due = escalation.urgency(act.project, act.project.policy, item, [*known, *new], at)
+    if found is None:
+        found = Dispute.objects.create(
+            project_id=item.project_id, item=item, reasons=new, priority=priority, due_at=due, opened_at=at
+        )
+    elif new:
+        found.reasons, found.priority = [*known, *new], priority
         found.version += 1
-        found.save(update_fields=["reasons", "version"])
-    become(item, act, at, state=Item.State.DISPUTED)
+        found.save(update_fields=["reasons", "priority", "version"])
+    former = _as_former(item) if item.state == Item.State.SETTLED else item.former
+    become(item, act, at, state=Item.State.DISPUTED, former=former)
     queue.withdraw([item.pk])
     return found
+
+
+def _as_former(item: Item) -> dict[str, Any]:
+    """What a settled item was settled as, kept while somebody looks at it again."""
+    return {"labels": item.settled_labels, "source": item.settled_source, "version": item.votes_from}
 
 
 def apply_resolution(item: Item, resolution: Resolution, act: Act) -> None:

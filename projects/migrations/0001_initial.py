@@ -474,6 +474,16 @@ class Migration(migrations.Migration):
             model_name='event',
             index=models.Index(fields=['project', 'action', '-id'], name='event_action'),
         ),
+        migrations.AddIndex(
+            model_name='event',
+            index=models.Index(condition=models.Q(('bulk__isnull', False)), fields=['bulk'], name='event_bulk'),
+        ),
+        migrations.AddIndex(
+            model_name='event',
+            index=models.Index(
+                condition=models.Q(('request', ''), _negated=True), fields=['request'], name='event_request'
+            ),
+        ),
         migrations.AddConstraint(
             model_name='estimate',
             constraint=models.UniqueConstraint(fields=('project', 'version'), name='estimate_version_once'),

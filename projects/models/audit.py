@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 
 from projects.models.items import Item
@@ -47,4 +48,6 @@ class Event(models.Model):
         indexes = [
             models.Index(fields=["project", "-id"], name="event_newest"),
             models.Index(fields=["project", "action", "-id"], name="event_action"),
+            models.Index(fields=["bulk"], condition=Q(bulk__isnull=False), name="event_bulk"),
+            models.Index(fields=["request"], condition=~Q(request=""), name="event_request"),
         ]
