@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from projects import audit, queries, queue
+from projects import audit, queries, queue, returning
 from projects.audit import Act
 from projects.models import Annotation, Dispute, Item, Policy, Project, QueueEntry, Resolution
 from projects.quality import consensus
@@ -72,7 +72,7 @@ def rejudge(project: Project, rules: Rules, item: Item, said: Sequence[Annotatio
         return
     if flagged:
         dispute(item, [Dispute.Reason.FLAG], act, at)
-    elif len(votes) < _places(project, rules.policy, item):
+    elif len(votes) < _places(project, rules.policy, item) or returning.waits(item):
         _reopen(item, act, at)
     else:
         _decide(project, rules, item, votes, act, at)
