@@ -16,13 +16,26 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.core.files.base import ContentFile
+from django.db import transaction
 from django.utils.timezone import now
 
 from annotator.models import User
-from projects import actions, draws, files, guidelines, labelset, people, policies, queue, setup
+from projects import (
+    actions,
+    audit,
+    draws,
+    files,
+    guidelines,
+    labelset,
+    people,
+    policies,
+    queue,
+    settle,
+    setup,
+)
 from projects.errors import Refused
 from projects.files import thumbnails
-from projects.models import Annotation, Assignment, Item, Label, Membership, Policy, Project, Upload
+from projects.models import Annotation, Assignment, Event, Item, Label, Membership, Policy, Project, Upload
 
 FOLDER = Path(settings.BASE_DIR) / "demo"
 SEED = 20_260_801
@@ -125,13 +138,20 @@ def _import(project: Project, admin: User, content: Content) -> dict[str, str]:
 def _settle_holdout(project: Project, truth: dict[str, str]) -> None:
     """Let the whole hold-out know its labels, as if people had given them: the curve needs them all."""
     ids = dict(project.labels.values_list("name", "pk"))
-    held = list(project.items.filter(holdout=True))
-    for item in held:
-        item.state, item.settled_source = Item.State.SETTLED, Item.Source.GOLD
-        item.settled_labels = [ids[truth[item.external_id]]]
-        item.settled_at, item.posterior, item.method = now(), 1.0, "import"
-    fields = ["state", "settled_source", "settled_labels", "settled_at", "posterior", "method"]
-    Item.objects.bulk_update(held, fields, batch_size=500)
+    act = audit.Act(project, kind=Event.Kind.IMPORT, policy_version=project.policy.version, bulk=uuid4())
+    with transaction.atomic():
+        for item in project.items.filter(holdout=True):
+            known = {"settled_labels": [ids[truth[item.external_id]]], "settled_source": Item.Source.GOLD}
+            settle.become(
+                item,
+                act,
+                now(),
+                state=Item.State.SETTLED,
+                settled_at=now(),
+                posterior=1.0,
+                method="import",
+                **known,
+            )
 
 
 @dataclass

@@ -1,128 +1,47 @@
-"""Events in words: what happened, from what to what."""
+"""Events in words, by filter, page by page: what happened, from what to what."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from itertools import groupby
 from typing import Any, Final
+from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
+from django.utils.timezone import make_aware
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
-from projects import policy_names, policy_words
-from projects.models import Event, Item, Membership, Project, Resolution
+from projects import policy_words, reasons
+from projects.history_names import CHOICES, NAMES, SHARES, SUBJECTS, TITLES
+from projects.models import Event, Item, Project
 
 PAGE_SIZE: Final = 50
+# From so many of one act side by side only the first is shown.
+TOGETHER: Final = 3
+_EXPORTED: Final = 500
 
-TITLES: Final = {
-    "project.created": gettext_lazy("Project created"),
-    "project.changed": gettext_lazy("Project changed"),
-    "project.started": gettext_lazy("Labelling started"),
-    "project.paused": gettext_lazy("Project paused"),
-    "project.resumed": gettext_lazy("Project resumed"),
-    "project.archived": gettext_lazy("Project archived"),
-    "label.added": gettext_lazy("Labels added"),
-    "label.changed": gettext_lazy("Label changed"),
-    "label.retired": gettext_lazy("Label retired"),
-    "label.restored": gettext_lazy("Label brought back"),
-    "label.moved": gettext_lazy("Label moved"),
-    "label.sorted": gettext_lazy("Labels sorted"),
-    "guidelines.changed": gettext_lazy("Guidelines changed"),
-    "policy.changed": gettext_lazy("Loop settings changed"),
-    "member.added": gettext_lazy("Person added"),
-    "member.invited": gettext_lazy("Person invited"),
-    "member.invitation_withdrawn": gettext_lazy("Invitation withdrawn"),
-    "member.role_changed": gettext_lazy("Role changed"),
-    "member.left": gettext_lazy("Access taken away"),
-    "upload.added": gettext_lazy("Data added"),
-    "upload.removed": gettext_lazy("Data removed before import"),
-    "upload.accepted": gettext_lazy("Import released"),
-    "upload.imported": gettext_lazy("Items came in"),
-    "dispute.resolved": gettext_lazy("Dispute resolved"),
-    "dispute.undone": gettext_lazy("Decision taken back"),
-    "model.put_in_use": gettext_lazy("Another model put in use"),
-    "features.changed": gettext_lazy("Features changed"),
-    "model.downloaded": gettext_lazy("Model downloaded"),
-    "feedback.added": gettext_lazy("Feedback from production"),
-}
-# The part before the dot, for the filter.
-SUBJECTS: Final = {
-    "project": gettext_lazy("Project"),
-    "upload": gettext_lazy("Data"),
-    "label": gettext_lazy("Labels"),
-    "guidelines": gettext_lazy("Guidelines"),
-    "policy": gettext_lazy("Loop"),
-    "member": gettext_lazy("People"),
-    "dispute": gettext_lazy("Disputes"),
-    "model": gettext_lazy("Models"),
-    "features": gettext_lazy("Features"),
-    "feedback": gettext_lazy("Feedback"),
-}
-NAMES: Final = {
-    "name": gettext_lazy("Name"),
-    "names": gettext_lazy("Names"),
-    "media": gettext_lazy("Data"),
-    "task": gettext_lazy("Answer"),
-    "question": gettext_lazy("Question"),
-    "state": gettext_lazy("State"),
-    "description": gettext_lazy("Description"),
-    "hue": gettext_lazy("Colour"),
-    "key": gettext_lazy("Key"),
-    "place": gettext_lazy("Place"),
-    "role": gettext_lazy("Role"),
-    "active": gettext_lazy("Access"),
-    "retired": gettext_lazy("Retired"),
-    "version": gettext_lazy("Version"),
-    "text": gettext_lazy("Text"),
-    "strategy": gettext_lazy("Strategy"),
-    "featurizer": gettext_lazy("Features from"),
-    "columns": gettext_lazy("Fields beside them"),
-    "learner": gettext_lazy("Learner"),
-    "batch_size": gettext_lazy("Batch size"),
-    "committee_size": gettext_lazy("Committee"),
-    "holdout_share": gettext_lazy("Hold-out share"),
-    "holdout_max": gettext_lazy("Hold-out limit"),
-    "holdout_mix": gettext_lazy("Hold-out share of a batch"),
-    "overlap": gettext_lazy("Answers an item"),
-    "agreement_share": gettext_lazy("Agreement share"),
-    "agreement_overlap": gettext_lazy("Answers an agreement item"),
-    "lease_minutes": gettext_lazy("Minutes an item is held"),
-    "mode": gettext_lazy("How a batch is made"),
-    "hybrid": gettext_lazy("Mix"),
-    "diversity": gettext_lazy("Alike from"),
-    "streams": gettext_lazy("Parts of a batch"),
-    "quotas": gettext_lazy("Quotas"),
-    "rare": gettext_lazy("Rare labels and examples"),
-    "class_weights": gettext_lazy("Labels count"),
-    "recency": gettext_lazy("Weight of new labels"),
-    "stop_rules": gettext_lazy("When to stop"),
-    "gate": gettext_lazy("Hold back a worse model"),
-    "gate_slices": gettext_lazy("Nor worse on"),
-    "labels": gettext_lazy("Labels"),
-    "outcome": gettext_lazy("Outcome"),
-    "why": gettext_lazy("Cause"),
-    "rows": gettext_lazy("Rows"),
-    "items": gettext_lazy("Items"),
-    "first": gettext_lazy("First number"),
-    "last": gettext_lazy("Last number"),
-    "bad": gettext_lazy("Rows left out"),
-    "email": gettext_lazy("E-mail"),
-    "good_rows_only": gettext_lazy("Without the bad rows"),
-    "model": gettext_lazy("Model"),
-}
-_CHOICES: Final[dict[str, dict[str, Any]]] = {
-    "media": dict(Project.Media.choices),
-    "task": dict(Project.Task.choices),
-    "role": dict(Membership.Role.choices),
-    "outcome": dict(Resolution.Outcome.choices),
-    "why": dict(Resolution.Reason.choices),
-    "state": {**dict(Item.State.choices), **dict(Project.State.choices)},
-    "strategy": policy_names.titles(),
-    "mode": policy_names.MODES,
-    "learner": policy_names.LEARNERS,
-    "class_weights": policy_names.CLASS_WEIGHTS,
-}
-_SHARES: Final = {"holdout_share", "holdout_mix", "agreement_share", "diversity"}
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which events; nothing given: all but the changes of items, which other events mostly explain."""
+
+    about: str = ""
+    kind: str = ""
+    by: int | None = None
+    item: int | None = None
+    since: date | None = None
+    until: date | None = None
+    request: str = ""
+    bulk: UUID | None = None
+    everything: bool = False
+
+    @property
+    def hot(self) -> bool:
+        """Whether changes of items are among them."""
+        one = self.kind or self.by or self.item or self.request or self.bulk
+        return bool(self.everything or self.about == "item" or (one and not self.about))
 
 
 @dataclass(frozen=True)
@@ -134,23 +53,103 @@ class Change:
     after: str
 
 
-def events(project: Project, subject: str = "", actor: int | None = None) -> QuerySet[Event]:
-    """Return the project's events, newest first; by the part before the dot, by person."""
-    found = project.events.select_related("actor").order_by("-pk")
-    if subject in SUBJECTS:
-        found = found.filter(action__startswith=f"{subject}.")
-    return found.filter(actor_id=actor) if actor else found
+@dataclass(frozen=True)
+class Told:
+    """An event in words; ``more`` counts those beside it that were done in the same act."""
+
+    event: Event
+    title: str
+    changes: Sequence[Change] = field(default_factory=list)
+    more: int = 0
 
 
-def title(event: Event) -> str:
+@dataclass(frozen=True)
+class Page:
+    """One page of events, and from which event, past which act, the next goes on."""
+
+    rows: Sequence[Told]
+    older: int | None
+    past: UUID | None = None
+
+
+def matching(project: Project, wanted: Wanted) -> QuerySet[Event]:
+    """Return the events that are wanted, newest first."""
+    found = project.events.order_by("-pk")
+    if not wanted.hot:
+        # As two ranges, which an index serves; «not like» would read every row.
+        found = found.filter(Q(action__lt="item.") | Q(action__gt="item/"))
+    if wanted.about in SUBJECTS:
+        found = found.filter(action__startswith=f"{wanted.about}.")
+    exact = {"kind": wanted.kind, "actor_id": wanted.by, "request": wanted.request, "bulk": wanted.bulk}
+    found = found.filter(**{name: value for name, value in exact.items() if value})
+    if wanted.item:
+        found = found.filter(item__project=project, item__number=wanted.item)
+    if wanted.since:
+        found = found.filter(at__gte=_midnight(wanted.since))
+    if wanted.until:
+        found = found.filter(at__lt=_midnight(wanted.until + timedelta(days=1)))
+    return found
+
+
+def page(project: Project, wanted: Wanted, before: int | None = None, past: UUID | None = None) -> Page:
+    """Cut one page by key, acts of many events folded; ``past`` is an act that the last page told of."""
+    found = matching(project, wanted)
+    if before:
+        found = found.filter(pk__lt=before)
+    if past and not wanted.bulk:
+        found = found.exclude(bulk=past)
+    events = list(found.select_related("actor", "item")[: PAGE_SIZE + 1])
+    more, events = len(events) > PAGE_SIZE, events[:PAGE_SIZE]
+    rows = told(project, events, fold=wanted.bulk is None)
+    ends = events[-1].bulk if more and rows[-1].more else None
+    return Page(rows, events[-1].pk if more else None, ends)
+
+
+def told(project: Project, events: Sequence[Event], fold: bool = False) -> list[Told]:
+    """Put events into words, with the names that labels have now; ``fold`` those of one act side by side."""
+    labels = dict(project.labels.values_list("pk", "name"))
+    rows: list[Told] = []
+    for (bulk, _action), run in groupby(events, key=lambda event: (event.bulk, event.action)):
+        alike = list(run)
+        if fold and bulk and len(alike) >= TOGETHER:
+            more = project.events.filter(bulk=bulk, action=alike[0].action).count() - 1
+            rows.append(Told(alike[0], title(alike[0], labels), more=more))
+        else:
+            rows += [Told(one, title(one, labels), changes(one, labels)) for one in alike]
+    return rows
+
+
+def title(event: Event, labels: dict[int, str] | None = None) -> str:
     """Say what happened; an unknown action as it stands."""
+    if event.action.startswith("item.") and isinstance(event.after, dict) and "state" in event.after:
+        return resting(event.after, labels or {})
     return str(TITLES.get(event.action, event.action.replace(".", ": ").replace("_", " ")))
 
 
-def changes(event: Event) -> list[Change]:
+def resting(facts: dict[str, Any], labels: dict[int, str]) -> str:
+    """Say what an item's label rests on: «Settled as Spam by consensus, 97 % sure»."""
+    if facts.get("state") != Item.State.SETTLED:
+        state = str(facts.get("state"))
+        return str(CHOICES["item"].get(state, state))
+    ids = facts.get("label_ids")
+    names = ", ".join(labels.get(pk, _("label %(number)d") % {"number": pk}) for pk in ids or ())
+    if ids is None:
+        names = _("“nobody can tell”")
+    said = CHOICES["by"].get(str(facts.get("source")), CHOICES["by"][""]) % {
+        "labels": names or _("“none of these”")
+    }
+    posterior = facts.get("posterior")
+    if posterior is None or facts.get("source") in {Item.Source.SEED, Item.Source.GOLD}:
+        return str(said)
+    return _("%(said)s, %(share)s sure") % {"said": said, "share": reasons.percent(float(posterior))}
+
+
+def changes(event: Event, labels: dict[int, str] | None = None) -> list[Change]:
     """Set the two sides of an event beside each other, by field and in words."""
     before = event.before if isinstance(event.before, dict) else {}
     after = event.after if isinstance(event.after, dict) else {}
+    if event.action.startswith("item.") and "state" in after:
+        return [Change(_("Before:"), resting(before, labels or {}), "")] if before else []
     return [
         Change(
             str(NAMES.get(name, name.replace("_", " "))),
@@ -163,16 +162,56 @@ def changes(event: Event) -> list[Change]:
     ]
 
 
+def story(item: Item, most: int = 20) -> list[Told]:
+    """Return what happened to one item, newest first."""
+    events = list(item.events.select_related("actor").order_by("-pk")[:most])
+    return told(item.project, events)
+
+
+def rows(events: QuerySet[Event]) -> Iterator[dict[str, Any]]:
+    """Yield events for an export, oldest first, a page at a time."""
+    mine = events.order_by("pk").select_related("actor", "item")
+    last = 0
+    while found := list(mine.filter(pk__gt=last)[:_EXPORTED]):
+        last = found[-1].pk
+        yield from _exported(found)
+
+
+def _exported(events: Iterable[Event]) -> Iterator[dict[str, Any]]:
+    for event in events:
+        yield {
+            "id": event.pk,
+            "at": event.at.isoformat(),
+            "kind": event.kind,
+            "by": event.actor.get_username() if event.actor else None,
+            "action": event.action,
+            "subject": event.subject,
+            "item": event.item.number if event.item else None,
+            "before": event.before,
+            "after": event.after,
+            "reason": event.reason,
+            "policy_version": event.policy_version,
+            "guideline_version": event.guideline_version,
+            "estimate_version": event.estimate_version,
+            "request": event.request,
+            "bulk": str(event.bulk) if event.bulk else None,
+        }
+
+
+def _midnight(day: date) -> datetime:
+    return make_aware(datetime.combine(day, time()))
+
+
 def _words(name: str, value: Any, event: Event) -> str:
-    if value == "" and name in _CHOICES and "" in _CHOICES[name]:
-        return str(_CHOICES[name][""])
+    if value == "" and name in CHOICES and "" in CHOICES[name]:
+        return str(CHOICES[name][""])
     if value is None or value in ("", [], {}):
         return _("nothing")
     if event.action == "policy.changed" and isinstance(value, dict | list):
         return policy_words.in_words(name, value, event.project)
     if isinstance(value, bool):
         return _("yes") if value else _("no")
-    if name in _SHARES and isinstance(value, int | float):
+    if name in SHARES and isinstance(value, int | float):
         return f"{round(value * 100, 1):g} %"
     if isinstance(value, int):
         return f"{value:,}"
@@ -180,4 +219,4 @@ def _words(name: str, value: Any, event: Event) -> str:
         shown = ", ".join(str(one) for one in value[:8])
         rest = len(value) - 8
         return shown if rest <= 0 else _("%(names)s and %(rest)s more") % {"names": shown, "rest": rest}
-    return str(_CHOICES.get(name, {}).get(str(value), value))
+    return str(CHOICES.get(name, {}).get(str(value), value))

@@ -68,6 +68,7 @@ _setup: list[URLPattern] = [
     path("projects/<int:project_id>/settings/data/", settings.data, name="settings-data"),
     path("projects/<int:project_id>/settings/danger/", settings.danger, name="settings-danger"),
     path("projects/<int:project_id>/history/", history.changes, name="history"),
+    path("projects/<int:project_id>/history/all.<slug:form>", history.download, name="history-export"),
     path("projects/<int:project_id>/items/", items.items, name="items"),
     path("projects/<int:project_id>/items/<int:number>/", items.item, name="item"),
 ]

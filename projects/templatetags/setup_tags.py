@@ -38,12 +38,6 @@ def hue_options(chosen: int) -> SafeString:
 
 
 @register.filter
-def event_title(event: Event) -> str:
-    """Say what happened."""
-    return history.title(event)
-
-
-@register.filter
 def event_changes(event: Event) -> list[history.Change]:
     """Say from what to what."""
     return history.changes(event)

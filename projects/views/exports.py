@@ -43,7 +43,7 @@ def download(request: HttpRequest, project_id: int, what: str, form: str) -> Htt
     write, kind = FORMATS[form]
     rows = WHAT[what](project, "all" in request.GET)
     pieces = write(rows, form == "csv" and "spreadsheet" in request.GET)
-    return _attached(pieces, kind, f"{_slug(project)}-{what}-{localdate():%Y-%m-%d}.{form}")
+    return attached(pieces, kind, f"{_slug(project)}-{what}-{localdate():%Y-%m-%d}.{form}")
 
 
 @require_GET
@@ -53,14 +53,14 @@ def problems(request: HttpRequest, project_id: int, upload_id: int) -> HttpRespo
     project = access.as_admin(request.user, project_id).project
     upload = get_object_or_404(Upload, project=project, pk=upload_id)
     name = f"{slugify(upload.name.rpartition('.')[0]) or 'upload'}-problems.csv"
-    return _attached(as_csv(upload.problems, for_spreadsheets=True), FORMATS["csv"][1], name)
+    return attached(as_csv(upload.problems, for_spreadsheets=True), FORMATS["csv"][1], name)
 
 
 def _slug(project: Project) -> str:
     return slugify(project.name) or f"project-{project.pk}"
 
 
-def _attached(pieces: Iterable[bytes], kind: str, name: str) -> StreamingHttpResponse:
+def attached(pieces: Iterable[bytes], kind: str, name: str) -> StreamingHttpResponse:
     """Return a download that no browser opens in the page's place and no cache keeps."""
     response = StreamingHttpResponse(pieces, content_type=kind)
     response["Content-Disposition"] = f'attachment; filename="{name}"'

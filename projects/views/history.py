@@ -2,36 +2,64 @@
 
 from __future__ import annotations
 
-from django.contrib.auth import get_user_model
+from urllib.parse import urlencode
+from uuid import UUID
+
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.utils.text import slugify
+from django.utils.timezone import localdate
 from django.views.decorators.http import require_GET
 
 from projects import access, history
+from projects.files.writing import FORMATS
+from projects.history_forms import HistoryForm
 from projects.views import common
+from projects.views.exports import attached
 
 
 @require_GET
 @login_required
 def changes(request: HttpRequest, project_id: int) -> HttpResponse:
-    """List the project's events, newest first, a page at a time."""
+    """List the events that are wanted, newest first, a page at a time."""
     member = access.as_lead(request.user, project_id)
-    about = request.GET.get("about", "")
-    by, before = common.number(request, "by"), common.number(request, "before")
-    found = history.events(member.project, about, by)
-    if before:
-        found = found.filter(pk__lt=before)
-    rows = list(found[: history.PAGE_SIZE + 1])
-    people = member.project.events.exclude(actor=None).values("actor").distinct()
+    form = HistoryForm(member.project, request.GET)
+    wanted = form.wanted()
+    page = history.page(member.project, wanted, common.number(request, "before"), _act(request))
+    chosen = {name: value for name, value in request.GET.items() if name in form.fields and value}
     context = common.page(
         member,
         tab="history",
-        events=rows[: history.PAGE_SIZE],
-        older=rows[history.PAGE_SIZE - 1].pk if len(rows) > history.PAGE_SIZE else None,
-        subjects=history.SUBJECTS.items(),
-        actors=get_user_model().objects.filter(pk__in=people).order_by("email"),
-        about=about if about in history.SUBJECTS else "",
-        by=by,
+        form=form,
+        page=page,
+        older=page.older,
+        events=[row.event for row in page.rows],
+        wanted=wanted,
+        query=urlencode(chosen),
+        with_items=urlencode(chosen | {"all": "on"}),
+        filtered=bool(chosen),
     )
     return render(request, "projects/settings/history.html", context)
+
+
+@require_GET
+@login_required
+def download(request: HttpRequest, project_id: int, form: str) -> HttpResponseBase:
+    """Stream the events that are wanted, oldest first; ``?spreadsheet=1``: safe for Excel."""
+    project = access.as_lead(request.user, project_id).project
+    if form not in FORMATS:
+        raise Http404("There is no such export.")
+    write, kind = FORMATS[form]
+    found = history.matching(project, HistoryForm(project, request.GET).wanted())
+    pieces = write(history.rows(found), form == "csv" and "spreadsheet" in request.GET)
+    name = f"{slugify(project.name) or f'project-{project.pk}'}-history-{localdate():%Y-%m-%d}.{form}"
+    return attached(pieces, kind, name)
+
+
+def _act(request: HttpRequest) -> UUID | None:
+    try:
+        return UUID(request.GET.get("past", ""))
+    except ValueError:
+        return None
