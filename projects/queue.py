@@ -11,17 +11,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Least
 from django.utils.timezone import now
 
-from projects import queries
-from projects.models import Assignment, Item, Membership, Policy, Project, QueueEntry
-from projects.trust import gold
+from projects import queries, serving
+from projects.models import Assignment, Item, Membership, Policy, Project, QueueEntry, Shift
+from projects.serving import LASTING
+from projects.trust import gold, workload
 
 # Between two rounds' ranks: no batch is longer.
 RANK_STEP = 1_000_000
@@ -29,15 +30,8 @@ RANK_STEP = 1_000_000
 TOP_UP = 20
 # Streams of the uniform sample, and how a random item of each kind is called.
 _Stream = QueueEntry.Stream
-# What stays in the queue when a round publishes, held or not.
-LASTING = (
-    _Stream.AGAIN,
-    _Stream.CHECK,
-    _Stream.RETURNED,
-    _Stream.RECHECK,
-    _Stream.CALIBRATE,
-    _Stream.GOLD,
-)
+# What a person's row says that decides what may be given: read anew while it is held.
+_HELD = ("answered", "paused_at", "paused_by", "quota", "read_version", "senior", "skills")
 
 
 @dataclass(frozen=True)
@@ -83,6 +77,7 @@ def ask_again(item: Item, round_number: int = 0, pick: Pick | None = None, rank:
     live = QueueEntry.objects.filter(item=item, state=QueueEntry.State.LIVE)
     if live.update(places=counted + 1, free=1, stream=pick.stream, reason=pick.reason):
         return
+    last = QueueEntry.objects.filter(item=item).order_by("-pk").values_list("skill", flat=True).first()
     QueueEntry.objects.create(
         project_id=item.project_id,
         item=item,
@@ -90,6 +85,7 @@ def ask_again(item: Item, round_number: int = 0, pick: Pick | None = None, rank:
         rank=rank,
         stream=pick.stream,
         reason=pick.reason,
+        skill=last or "",
         places=counted + 1,
         free=1,
     )
@@ -154,13 +150,9 @@ def _interleave(*streams: Sequence[Pick]) -> list[Pick]:
 def _add(project: Project, policy: Policy, picks: Sequence[Pick], round_number: int) -> int:
     """Insert entries for picks whose item is open and not queued."""
     people = crew(project.pk)
-    items = {
-        item.pk: item
-        for item in _unqueued(project)
-        .filter(pk__in=[p.item_id for p in picks])
-        .only("agreement", "holdout")
-        .order_by()
-    }
+    wanted = ("agreement", "holdout", *(["metadata"] if policy.skill_field else []))
+    chosen = _unqueued(project).filter(pk__in=[p.item_id for p in picks]).order_by()
+    items = {item.pk: item for item in chosen.only(*wanted)}
     entries = []
     for offset, pick in enumerate(picks):
         if (item := items.pop(pick.item_id, None)) is None:
@@ -174,6 +166,7 @@ def _add(project: Project, policy: Policy, picks: Sequence[Pick], round_number: 
                 rank=(round_number + 1) * RANK_STEP + offset,
                 stream=pick.stream,
                 reason=pick.reason,
+                skill=serving.skill_of(item, policy),
                 places=places,
                 free=places,
             )
@@ -187,9 +180,35 @@ def _add(project: Project, policy: Policy, picks: Sequence[Pick], round_number: 
 
 
 def hold(membership: Membership) -> None:
-    """Let a person do one thing at a time: two open tabs share assignments, revisions have no gaps."""
-    member = Membership.objects.select_for_update(no_key=True).filter(pk=membership.pk)
-    membership.answered = member.values_list("answered", flat=True).get()
+    """Let a person do one thing at a time: two open tabs share assignments, revisions have no gaps.
+
+    What decides how much may be given is read anew, with the shift that is going on.
+    """
+    shift = Shift.objects.filter(membership=OuterRef("pk"), ended_at=None)
+    returned = Assignment.objects.filter(
+        annotator_id=OuterRef("user_id"),
+        project_id=OuterRef("project_id"),
+        state=Assignment.State.SENT_BACK,
+        entry__stream=_Stream.RETURNED,
+        entry__state=QueueEntry.State.LIVE,
+    )
+    members = Membership.objects.select_for_update(no_key=True).filter(pk=membership.pk)
+    member = (
+        members.annotate(
+            shift_ends=Subquery(shift.values("ends_at")),
+            shift_size=Subquery(shift.values("size")),
+            shift_before=Subquery(shift.values("answered_before")),
+            came_back=Exists(returned),
+        )
+        .values("shift_ends", "shift_size", "shift_before", "came_back", *_HELD)
+        .get()
+    )
+    for name in _HELD:
+        setattr(membership, name, member[name])
+    membership.returned = member["came_back"]
+    membership.shift = member["shift_ends"] and Shift(
+        ends_at=member["shift_ends"], size=member["shift_size"], answered_before=member["shift_before"]
+    )
 
 
 def lease(
@@ -213,24 +232,28 @@ def fill(
     if project.state != Project.State.ACTIVE:
         return []
     policy = policy or project.policy
-    term = timedelta(minutes=policy.lease_minutes)
-    held = _held(membership, at, term)
-    dealt = gold.deal(membership, policy, count - len(held), at + term)
-    fresh = dealt.assignments
+    count = workload.allowed(membership, policy, count, at)
+    if count == 0:
+        return []
+    until = workload.until(membership, policy, at)
+    held = _held(membership, at, until)[:count]
+    fresh = _come_back(membership, count - len(held), until)
+    dealt = gold.deal(membership, policy, count - len(held) - len(fresh), until)
+    fresh += dealt.assignments
     if dealt.only:
         return held + fresh
-    fresh += _take(membership, count - len(held) - len(fresh), at + term)
+    fresh += _take(membership, policy, count - len(held) - len(fresh), until)
     if len(held) + len(fresh) < count:
         expire(project.pk, at)
         _top_up(project, policy)
-        fresh += _take(membership, count - len(held) - len(fresh), at + term)
+        fresh += _take(membership, policy, count - len(held) - len(fresh), until)
     if not held and not fresh:
         # Nothing else is left: what this person skipped comes back.
-        fresh = _take(membership, count, at + term, skipped=True)
+        fresh = _take(membership, policy, count, until, skipped=True)
     return held + fresh
 
 
-def _held(membership: Membership, at: datetime, term: timedelta) -> list[Assignment]:
+def _held(membership: Membership, at: datetime, until: datetime) -> list[Assignment]:
     """What a person holds, in the order in which it was given; whoever still asks keeps it."""
     mine = Assignment.objects.filter(
         annotator_id=membership.user_id,
@@ -239,28 +262,35 @@ def _held(membership: Membership, at: datetime, term: timedelta) -> list[Assignm
         expires_at__gt=at,
     )
     held = list(mine.order_by("pk"))
-    if held and min(assignment.expires_at for assignment in held) < at + term / 2:
-        mine.update(expires_at=at + term)
+    soonest = min((assignment.expires_at for assignment in held), default=until)
+    if soonest < until and soonest < at + (until - at) / 2:
+        mine.update(expires_at=until)
     return held
 
 
-def _take(membership: Membership, count: int, until: datetime, *, skipped: bool = False) -> list[Assignment]:
+def _come_back(membership: Membership, count: int, until: datetime) -> list[Assignment]:
+    """Take in hand what a lead sent back to this very person: before everything else, its place was kept."""
+    if count <= 0 or not membership.returned:
+        return []
+    waiting = serving.returned(membership).select_related("entry")
+    taken = list(waiting.select_for_update(skip_locked=True, of=("self",), no_key=True)[:count])
+    ids = [assignment.pk for assignment in taken]
+    Assignment.objects.filter(pk__in=ids).update(state=Assignment.State.LEASED, expires_at=until)
+    return taken
+
+
+def _take(
+    membership: Membership, policy: Policy, count: int, until: datetime, *, skipped: bool = False
+) -> list[Assignment]:
     """Take a free place in each of the next ``count`` entries that this person has not had."""
     if count <= 0:
         return []
-    had = Assignment.objects.filter(item=OuterRef("item_id"), annotator_id=membership.user_id)
-    had = (
-        had.filter(state=Assignment.State.SKIPPED) if skipped else had.exclude(state=Assignment.State.EXPIRED)
-    )
-    servable = QueueEntry.objects.filter(
-        project_id=membership.project_id, state=QueueEntry.State.LIVE, free__gt=0
-    ).exclude(stream=_Stream.GOLD)
-    entries = list(
-        servable.filter(Exists(had) if skipped else ~Exists(had))
-        .order_by("rank")
-        .select_for_update(skip_locked=True, of=("self",), no_key=True)
-        .select_related("item")[:count]
-    )
+    open_ones = serving.servable(membership, policy, skipped=skipped)
+    entries = _lock(open_ones[:count])
+    if (chosen := serving.spread(membership, open_ones, entries)) is not None:
+        have = {entry.pk: entry for entry in entries}
+        have |= {entry.pk: entry for entry in _lock(open_ones.filter(pk__in=set(chosen) - set(have)))}
+        entries = [have[pk] for pk in chosen if pk in have]
     if not entries:
         return []
     QueueEntry.objects.filter(pk__in=[entry.pk for entry in entries]).update(free=F("free") - 1)
@@ -280,6 +310,11 @@ def _take(membership: Membership, count: int, until: datetime, *, skipped: bool 
         unique_fields=["item", "annotator"],
         update_fields=["entry", "state", "placed", "expires_at"],
     )
+
+
+def _lock(entries: QuerySet[QueueEntry]) -> list[QueueEntry]:
+    """Hold entries with their items, without waiting for whoever holds one already."""
+    return list(entries.select_for_update(skip_locked=True, of=("self",), no_key=True).select_related("item"))
 
 
 def _top_up(project: Project, policy: Policy) -> None:
@@ -316,11 +351,27 @@ def expire(project_id: int, at: datetime) -> int:
             .values_list("pk", flat=True)[:500]
         )
         # Who answers at this moment holds the assignment and may wait for the entry: never wait for them.
-        rows = over.filter(entry_id__in=entries).select_for_update(skip_locked=True, no_key=True)
-        ended = list(rows.values_list("pk", "entry_id", "placed"))
-        gone = Assignment.objects.filter(pk__in=[pk for pk, _, _ in ended])
-        gone.update(state=Assignment.State.EXPIRED, placed=False)
-        _free(Counter(entry for _, entry, placed in ended if placed))
+        return _end(over.filter(entry_id__in=entries).select_for_update(skip_locked=True, no_key=True))
+
+
+def give_back(membership: Membership) -> int:
+    """Give back what a person holds, each item at its place in the ranking; the caller called ``hold``."""
+    mine = Assignment.objects.filter(
+        annotator_id=membership.user_id, project_id=membership.project_id, state=Assignment.State.LEASED
+    )
+    return _end(mine.order_by("pk").select_for_update(no_key=True))
+
+
+def _end(leases: QuerySet[Assignment]) -> int:
+    """End leases that are locked now, and free their places; what was sent back waits for its person."""
+    ended = list(leases.values_list("pk", "entry_id", "placed", "entry__stream"))
+    back = [pk for pk, _entry, _placed, stream in ended if stream == _Stream.RETURNED]
+    Assignment.objects.filter(pk__in=back).update(state=Assignment.State.SENT_BACK)
+    gone = [row for row in ended if row[3] != _Stream.RETURNED]
+    Assignment.objects.filter(pk__in=[row[0] for row in gone]).update(
+        state=Assignment.State.EXPIRED, placed=False
+    )
+    _free(Counter(entry for _pk, entry, placed, _stream in gone if placed))
     return len(ended)
 
 

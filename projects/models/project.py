@@ -13,6 +13,7 @@ from django.utils import timezone
 
 if TYPE_CHECKING:
     from projects.models.policy import Policy
+    from projects.models.queue import Shift
 
 
 def new_seed() -> int:
@@ -148,6 +149,11 @@ class Membership(models.Model):
     # At most so many answers in all; empty: what the policy says.
     quota = models.PositiveIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
+
+    # Read together with the row when it is held, see projects.queue.hold: the shift that is going on, and
+    # whether items wait that came back to this person.
+    shift: Shift | None = None
+    returned: bool = False
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["project", "user"], name="membership_once")]

@@ -1,0 +1,150 @@
+"""Which entries one person may be given, and in which order: skills, senior people, who has met whom.
+
+Reads only; ``projects.queue`` locks and leases what this module chooses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import monotonic
+from typing import Any, Final
+
+from django.core.cache import caches
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+
+from projects.models import Annotation, Assignment, Item, Membership, Policy, QueueEntry
+
+_Stream = QueueEntry.Stream
+# What stays in the queue when a round publishes, held or not; its order is nobody's to change.
+LASTING: Final = (
+    _Stream.AGAIN,
+    _Stream.CHECK,
+    _Stream.RETURNED,
+    _Stream.RECHECK,
+    _Stream.CALIBRATE,
+    _Stream.GOLD,
+)
+# Who meets whom is looked at among so many of the next entries, on so many of a person's newest items.
+WINDOW: Final = 16
+RECENT: Final = 500
+MEETING_SECONDS: Final = 60
+_near = caches["near"]
+
+
+def servable(membership: Membership, policy: Policy, *, skipped: bool = False) -> QuerySet[QueueEntry]:
+    """Live entries with a free place that a person may take, best first; ``skipped``: those skipped before.
+
+    Nobody is asked twice about an item, but for leases that ran out and items that came back. Known items
+    and items that were sent back have ways of their own.
+    """
+    had = Assignment.objects.filter(item=OuterRef("item_id"), annotator_id=membership.user_id)
+    again = (Assignment.State.EXPIRED, Assignment.State.SENT_BACK)
+    had = had.filter(state=Assignment.State.SKIPPED) if skipped else had.exclude(state__in=again)
+    found = QueueEntry.objects.filter(
+        project_id=membership.project_id, state=QueueEntry.State.LIVE, free__gt=0
+    ).exclude(stream__in=(_Stream.GOLD, _Stream.RETURNED))
+    if not membership.senior:
+        found = found.filter(Q(senior=False) | ~Exists(_team(membership).filter(senior=True)))
+    if policy.skill_field:
+        found = found.exclude(skill__in=_others_skills(membership))
+    return found.filter(Exists(had) if skipped else ~Exists(had)).order_by("rank")
+
+
+def skill_of(item: Item, policy: Policy) -> str:
+    """The skill that an item asks for by its metadata; blank asks for none."""
+    value = item.metadata.get(policy.skill_field, "") if policy.skill_field else ""
+    return str(value if value is not None else "")[:80]
+
+
+def _team(membership: Membership) -> QuerySet[Membership]:
+    """Who may be given items at all."""
+    return Membership.objects.filter(project_id=membership.project_id, active=True, paused_at=None)
+
+
+def _others_skills(membership: Membership) -> set[str]:
+    """Skills that somebody else has and this person has not: what nobody knows goes to everybody."""
+    lists = _team(membership).exclude(skills=[]).values_list("skills", flat=True)
+    return {str(skill) for skills in lists for skill in skills} - {str(one) for one in membership.skills}
+
+
+# --- everybody meets everybody ---------------------------------------------------------------------------
+
+
+def spread(
+    membership: Membership, entries: QuerySet[QueueEntry], first: Sequence[QueueEntry]
+) -> list[int] | None:
+    """Choose among the next entries so that people meet as many others as they can; None: as they come.
+
+    An item that others have answered comes the sooner the fewer items they have in common with this person;
+    one that nobody has seen counts as the average. ``first`` are the entries that are next by rank. Returns
+    the ids of as many entries.
+    """
+    if not any(entry.free < entry.places and entry.stream not in LASTING for entry in first):
+        return None
+    kept = [entry.pk for entry in first if entry.stream in LASTING]
+    wanted = len(first) - len(kept)
+    coming = entries.exclude(stream__in=LASTING).values_list("pk", "item_id", "free", "places")
+    window = list(coming[: WINDOW + 4 * wanted])
+    partners = _partners([item for _pk, item, free, places in window if free < places])
+    met = _meetings(membership)
+    average = sum(met.values()) / max(1, len(met))
+
+    def cost(row: tuple[int, int, int, int]) -> float:
+        others = partners.get(row[1], [])
+        return sum(met.get(other, 0) for other in others) / len(others) if others else average
+
+    chosen = sorted(window, key=cost)[:wanted]
+    _note(membership, met, [other for row in chosen for other in partners.get(row[1], [])])
+    return [*kept, *[row[0] for row in chosen]]
+
+
+def _partners(item_ids: Sequence[int]) -> dict[int, list[int]]:
+    """Who has answered or holds each of these items."""
+    states = (Assignment.State.LEASED, Assignment.State.SUBMITTED)
+    rows = Assignment.objects.filter(item_id__in=item_ids, state__in=states)
+    found: dict[int, list[int]] = {}
+    for item, person in rows.values_list("item_id", "annotator_id"):
+        found.setdefault(item, []).append(person)
+    return found
+
+
+def _meetings(membership: Membership) -> dict[int, int]:
+    """How many of this person's newest items each other member has answered too; kept for a minute."""
+    kept: tuple[float, dict[int, int]] | None = _near.get(_key(membership))
+    if kept is not None and kept[0] > monotonic():
+        return kept[1]
+    answers = Annotation.objects.filter(
+        project_id=membership.project_id, superseded_by=None, kind__in=Annotation.COUNTED
+    )
+    mine = answers.filter(annotator_id=membership.user_id).order_by("-pk").values("item_id")[:RECENT]
+    others: Any = answers.filter(item_id__in=mine).exclude(annotator_id=membership.user_id)
+    counts = others.order_by().values_list("annotator_id").annotate(items=Count("item_id"))
+    met = dict.fromkeys(_team(membership).values_list("user_id", flat=True), 0)
+    met.pop(membership.user_id, None)
+    met.update(counts)
+    _near.set(_key(membership), (monotonic() + MEETING_SECONDS, met), MEETING_SECONDS)
+    return met
+
+
+def _note(membership: Membership, met: dict[int, int], others: Sequence[int]) -> None:
+    """Count the meetings that were just arranged, until all are counted anew."""
+    for other in others:
+        met[other] = met.get(other, 0) + 1
+    kept: tuple[float, dict[int, int]] | None = _near.get(_key(membership))
+    if kept is not None:
+        _near.set(_key(membership), (kept[0], met), MEETING_SECONDS)
+
+
+def _key(membership: Membership) -> str:
+    return f"meetings:{membership.project_id}:{membership.user_id}"
+
+
+def returned(membership: Membership) -> QuerySet[Assignment]:
+    """Items that a lead sent back to this very person: their places are kept."""
+    return Assignment.objects.filter(
+        project_id=membership.project_id,
+        annotator_id=membership.user_id,
+        state=Assignment.State.SENT_BACK,
+        entry__stream=_Stream.RETURNED,
+        entry__state=QueueEntry.State.LIVE,
+    ).order_by("entry__rank", "pk")
