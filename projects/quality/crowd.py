@@ -61,7 +61,7 @@ def fit(  # noqa: PLR0913
     row a model's out-of-fold probabilities or NaN, takes the prior's place for its items.
 
     People are learned from items with two votes or more: with one vote on every item the answer is that vote.
-    Source: Dawid & Skene 1979, «Maximum likelihood estimation of observer error-rates using the EM algorithm».
+    Source: Dawid & Skene 1979, «Maximum likelihood estimation of observer error-rates».
 
     Raises ValueError for an unknown method, arrays of unequal length, a position outside its range.
     """
