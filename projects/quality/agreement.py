@@ -102,7 +102,7 @@ def set_agreement(items: Ints, people: Ints, chosen: Bools) -> Agreement:
     apart = _masi_sums(kinds, marginals)
     within = np.zeros(len(sizes[sizes > 1]))
     equal = np.zeros_like(within)
-    for left, right in _pairs(rows):
+    for left, right in pairs_of_votes(rows):
         distance = _masi(kinds[codes[left]], kinds[codes[right]])
         within += 2 * np.bincount(rows[left], distance, minlength=len(within))
         equal += 2 * np.bincount(rows[left], codes[left] == codes[right], minlength=len(within))
@@ -251,11 +251,11 @@ def _bounds(alpha: float, without: Floats, raw: float, unequal: float) -> tuple[
     if not np.isfinite(without).all():
         return None, None
     error = sqrt((n - 1) / n * float(np.square(without - without.mean()).sum()))
-    half = _t(n - 1) * error
+    half = student(n - 1) * error
     return max(alpha - half, -1.0), min(alpha + half, 1.0)
 
 
-def _t(degrees: int) -> float:
+def student(degrees: int) -> float:
     """Return Student's 97.5 % quantile by the first terms of its series; good from three degrees on."""
     first = (Z**3 + Z) / 4
     second = (5 * Z**5 + 16 * Z**3 + 3 * Z) / 96
@@ -329,7 +329,7 @@ def _masi_sums(kinds: Floats, marginals: Floats, block: int = 512) -> Floats:
     return np.concatenate(sums)
 
 
-def _pairs(rows: NDArray[np.intp]) -> list[tuple[Ints, Ints]]:
+def pairs_of_votes(rows: NDArray[np.intp]) -> list[tuple[Ints, Ints]]:
     """Pair the votes on the same item, each pair once, as index arrays."""
     order = np.argsort(rows, kind="stable")
     most = int(np.bincount(rows).max()) if len(rows) else 0

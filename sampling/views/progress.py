@@ -78,7 +78,7 @@ def _figures(project: Project) -> dict[str, Any]:
         "labels": progress.label_chart(labels, counted),
         "agreed": agreed,
         "agreed_size": agreement.size(agreed.whole),
-        "few": agreement.FEW,
+        "agreed_words": agreement.verdict(agreed.whole),
         "people": progress.people(project),
         "measured": progress.measured(report, labels),
         "advice": progress.advised(progress.as_used(done, used), project.policy.stop_rules),

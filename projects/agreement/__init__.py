@@ -1,0 +1,62 @@
+"""How far people agree in a project: on the agreement sample, drawn before anybody saw the items."""
+
+from __future__ import annotations
+
+from projects.agreement import figures, setting, votes
+from projects.agreement.figures import FEW, LabelLine, Mixed, Period, PersonLine, Report, Tag, Who
+from projects.agreement.words import RELIABLE, TENTATIVE, band, missing, size, verdict, width
+from projects.models import Project
+from projects.remembered import remembered
+
+__all__ = [
+    "FEW",
+    "RELIABLE",
+    "TENTATIVE",
+    "LabelLine",
+    "Mixed",
+    "Period",
+    "PersonLine",
+    "Report",
+    "Tag",
+    "Who",
+    "band",
+    "missing",
+    "report",
+    "size",
+    "verdict",
+    "width",
+]
+
+
+def report(project: Project) -> Report:
+    """Measure the agreement sample; what was measured stays until somebody says something new."""
+    found = setting.of(project)
+    return remembered(f"agreement:{project.pk}", found.mark, lambda: _measure(found))
+
+
+def _measure(found: setting.Setting) -> Report:
+    kind = found.scale
+    tags = [Tag(label.pk, label.name, label.hue) for label in found.columns]
+    said, chosen = votes.sample(found), votes.picked(found)
+    drawn, first = said.only(~said.first), said.only(said.first)
+    now, first, chosen = (_since(found, part) for part in (drawn, first, chosen))
+    mixed, agreed = figures.mixed_lines(kind, now, tags, found.names)
+    return Report(
+        scale=kind,
+        whole=figures.alpha(kind, now),
+        labels=figures.label_lines(now, tags, mixed),
+        people=figures.people_lines(kind, now, found.names),
+        mixed=mixed,
+        agreed=agreed,
+        eras=figures.eras(kind, drawn),
+        weeks=figures.weeks(kind, now),
+        versions=figures.versions(kind, drawn),
+        first=figures.alpha(kind, first) if len(first) else None,
+        picked=figures.alpha(kind, chosen) if len(chosen) else None,
+        excluded=[found.names[pk] for pk in found.gone],
+    )
+
+
+def _since(found: setting.Setting, said: votes.Votes) -> votes.Votes:
+    """Votes on items with two or more since labels mean what they mean now."""
+    return said.only(said.version >= found.project.agreed_version).paired()
