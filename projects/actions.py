@@ -19,7 +19,7 @@ from projects.errors import Refused
 from projects.models import Annotation, Assignment, Item, Membership, Project, QueueEntry
 from projects.queries import Rules
 from projects.signals import judgements_changed
-from projects.trust import gold
+from projects.trust import gold, qualification
 
 Status = Literal["stored", "duplicate", "superseded", "rejected"]
 _Kind = Annotation.Kind
@@ -93,22 +93,26 @@ def _store(membership: Membership, rules: Rules, submission: Submission, at: dat
     if membership.project.state == Project.State.ARCHIVED and assignment.state != Assignment.State.LEASED:
         raise Refused(_("This project is archived. Ask an admin to open it again."))
     submission = replace(submission, labels=_checked(membership.project, rules, submission, before))
+    known = assignment.entry.stream == QueueEntry.Stream.GOLD
+    if known and qualification.trains(membership, rules.policy, submission.kind):
+        submission = replace(submission, reason=gold.TRAINING)
     decided = item.state == Item.State.EXCLUDED or item.settled_source == Item.Source.ADJUDICATED
     said = _annotate(membership, submission, before, assignment.entry, at)
     revisions.append(said)
     _count(membership, before, submission)
     _move(assignment, submission.kind, at + timedelta(minutes=rules.policy.lease_minutes))
+    told = gold.told(item, assignment.entry)
+    if known:
+        # It changes nothing about the item, and looks like any other answer.
+        message = gold.answered(membership, rules.policy, item, said, at)
+        return Verdict(submission.id, "stored", message, told)
     replaced = {row.supersedes_id for row in revisions}
     settle.rejudge(membership.project, rules, item, [row for row in revisions if row.pk not in replaced], at)
-    if assignment.entry.stream == QueueEntry.Stream.GOLD:
-        gold.answered(membership, rules.policy, item, said, at)
     if item.state == Item.State.OPEN and assignment.entry.state != QueueEntry.State.LIVE:
         _revive(assignment.entry)
     if decided:
         message = _("A lead has decided this item; your answer is kept with it.")
         return Verdict(submission.id, "superseded", message)
-    # What the item was labelled before is nobody's business while it is in doubt.
-    told = {name: value for name, value in assignment.entry.reason.items() if name != "given"}
     return Verdict(submission.id, "stored", reason=told)
 
 

@@ -29,3 +29,13 @@ def holdout(seed: int, key: str, share: float) -> bool:
 def agreement(seed: int, key: str, share: float) -> bool:
     """Whether several people label the item. Independent of the hold-out."""
     return _draw(seed, b"agreement", key) < share * 2**64
+
+
+def known(seed: int, key: str) -> float:
+    """Return a number in [0, 1) that decides when, and which, known items come to a person."""
+    return _draw(seed, b"known", key) / 2**64
+
+
+def spot(seed: int, key: str, share: float) -> bool:
+    """Whether a lead judges the item again once it is settled. Independent of every other draw."""
+    return _draw(seed, b"spot", key) < share * 2**64

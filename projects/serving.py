@@ -46,7 +46,7 @@ def servable(membership: Membership, policy: Policy, *, skipped: bool = False) -
     if not membership.senior:
         found = found.filter(Q(senior=False) | ~Exists(_team(membership).filter(senior=True)))
     if policy.skill_field:
-        found = found.exclude(skill__in=_others_skills(membership))
+        found = found.exclude(skill__in=others_skills(membership))
     return found.filter(Exists(had) if skipped else ~Exists(had)).order_by("rank")
 
 
@@ -61,7 +61,7 @@ def _team(membership: Membership) -> QuerySet[Membership]:
     return Membership.objects.filter(project_id=membership.project_id, active=True, paused_at=None)
 
 
-def _others_skills(membership: Membership) -> set[str]:
+def others_skills(membership: Membership) -> set[str]:
     """Skills that somebody else has and this person has not: what nobody knows goes to everybody."""
     lists = _team(membership).exclude(skills=[]).values_list("skills", flat=True)
     return {str(skill) for skills in lists for skill in skills} - {str(one) for one in membership.skills}

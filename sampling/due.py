@@ -51,8 +51,8 @@ def teach(examples: Iterable[int]) -> bool:
 def _runs_low(project: Project, batch: int) -> bool:
     """Whether annotators are about to finish what the last round picked."""
     left = QueueEntry.objects.filter(project=project, state=QueueEntry.State.LIVE, free__gt=0)
-    # Settled items that are asked about again may wait for one person alone.
-    others = (QueueEntry.Stream.RESERVE, QueueEntry.Stream.CHECK)
+    # Settled items that are asked about again may wait for one person alone; known ones are always there.
+    others = (QueueEntry.Stream.RESERVE, QueueEntry.Stream.CHECK, QueueEntry.Stream.GOLD)
     return left.exclude(stream__in=others).count() < max(1, batch // 5)
 
 
