@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from projects import actions, disputes, queries, queue, resolving
+from projects import actions, disputes, precedents, queries, queue, resolving, votes
+from projects.disputes import Wanted
 from projects.errors import Refused
 from projects.models import Annotation, Dispute, Event, Item, Resolution
 from projects.resolving import Decision, Stale
@@ -204,9 +205,12 @@ def test_a_decision_taken_back_waits_at_its_old_place_and_stays_in_the_log():
     item = Item.objects.get(pk=dispute.item_id)
     assert (item.state, item.settled_labels, item.settled_source) == ("disputed", None, "")
     assert Resolution.objects.count() == 1
-    assert [event.action for event in Event.objects.order_by("pk")] == ["dispute.resolved", "dispute.undone"]
-    assert [r.dispute_id for r, _labels in disputes.earlier(project, again)] == [dispute.pk]
-    assert not disputes.recent(project, [], but=0)
+    acts = Event.objects.filter(action__startswith="dispute.").order_by("pk")
+    assert [event.action for event in acts] == ["dispute.resolved", "dispute.undone"]
+    states = Event.objects.filter(action__startswith="item.").order_by("pk")
+    assert [event.action for event in states] == ["item.disputed", "item.settled", "item.disputed"]
+    assert [r.dispute_id for r, _labels in precedents.earlier(project, again)] == [dispute.pk]
+    assert not precedents.recent(project, [], but=0)
 
 
 def test_what_has_moved_on_is_not_taken_back():
@@ -231,7 +235,7 @@ def test_the_log_alone_rebuilds_what_leads_decided():
     settle(resolving.undo(wrong.pk, lead), lead, refund)
     settle(make_dispute(project, voters=voters), lead, outcome="cant_tell", note="No context")
     told = {}
-    for event in project.events.order_by("pk"):
+    for event in project.events.filter(action__startswith="dispute.").order_by("pk"):
         told[event.subject] = event.after.get("label_ids") if event.action == "dispute.resolved" else None
         assert event.actor_id == lead.user_id
     items = project.items.filter(settled_source="adjudicated")
@@ -259,8 +263,8 @@ def test_letters_are_mixed_by_item_and_the_same_at_every_look():
     orders = set()
     for _ in range(12):
         item = make_dispute(project, voters=voters).item
-        people = [vote.person for vote in disputes.votes(project, item)]
-        assert people == [vote.person for vote in disputes.votes(project, item)]
+        people = [vote.person for vote in votes.votes(project, item)]
+        assert people == [vote.person for vote in votes.votes(project, item)]
         orders.add(tuple(people))
     assert len(orders) == 2
 
@@ -279,15 +283,20 @@ def test_a_set_of_labels_that_nobody_chose_needs_a_note():
     assert Item.objects.get().settled_labels == [a.pk, b.pk]
 
 
-def test_disputes_wait_by_age_and_are_counted_by_reason():
+def test_disputes_wait_by_urgency_then_age_and_are_counted_by_reason():
     project = make_project(items=5, labels=["refund", "billing", "card"], policy=TWICE)
     voters = (make_member(project), make_member(project))
     tied = make_dispute(project, voters=voters)
     flagged = make_dispute(project, voters=voters, flagged=True)
-    assert list(disputes.waiting(project.pk)) == [tied, flagged]
-    assert list(disputes.waiting(project.pk, "flag")) == [flagged]
-    assert disputes.counts(project.pk) == {"all": 2, "tie": 1, "flag": 1}
-    assert disputes.next_for(project.pk, make_lead(project).user_id, after=flagged) == tied
+    urgent = make_dispute(project, voters=voters)
+    Dispute.objects.filter(pk=urgent.pk).update(priority=9)
+    assert list(disputes.waiting(project.pk)) == [urgent, tied, flagged]
+    assert list(disputes.waiting(project.pk, Wanted(reason="flag"))) == [flagged]
+    found = disputes.counts(project.pk)
+    assert (found["all"], found["tie"], found["flag"], found["age"], found["late"]) == (3, 2, 1, 0, 0)
+    lead = make_lead(project).user_id
+    order = [disputes.next_for(project.pk, lead, after) for after in (None, urgent, tied, flagged)]
+    assert [one.pk for one in order] == [urgent.pk, tied.pk, flagged.pk, urgent.pk]
 
 
 def test_nobody_is_asked_when_everybody_has_answered():

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.timezone import now
 
 from projects import actions, queue, resolving
-from projects.models import Dispute, Item, Membership, Resolution
+from projects.models import Dispute, Event, Item, Membership, Resolution
 from sampling import rounds
 from tests.factories import (
     answer,
@@ -134,13 +134,19 @@ def test_html_in_items_and_notes_is_text(client, project):
     assert "<b>bold" not in html
 
 
-def test_the_model_speaks_only_when_it_was_asked(client, project):
-    signed_in(client, project)
-    html = page(client, dispute_next(project)).content.decode()
-    folded = html[html.index('<details class="model-view"') :]
-    assert "Unsure between refund and billing" in folded[: folded.index("</details>")]
+def test_the_model_speaks_only_when_it_was_asked_and_that_is_noted(client, project):
+    lead = signed_in(client, project)
+    dispute = dispute_next(project)
+    assert "Unsure between" not in page(client, dispute).content.decode()
+    fragment = post(client, dispute, model="1", chosen="labels:1")
+    assert "Unsure between refund and billing" in fragment.content.decode()
+    assert not Event.objects.filter(action="dispute.model_shown").exists()
+    for _ in range(2):
+        assert "Unsure between refund and billing" in post(client, dispute, model="1").content.decode()
+    shown = Event.objects.get(action="dispute.model_shown")
+    assert (shown.item_id, shown.actor_id) == (dispute.item_id, lead.user_id)
     random = Dispute.objects.create(project=project, item=project.items.last(), reasons=["flag"])
-    assert "no model had a say" in page(client, random).content.decode()
+    assert "no model had a say" in post(client, random, model="1").content.decode()
 
 
 def test_a_decision_without_a_needed_note_keeps_what_was_filled_in(client, project):
@@ -246,7 +252,7 @@ def test_the_number_of_queries_does_not_grow_with_the_disputes(
         dispute_next(project)
     make_user()
     for where in pages:
-        with django_assert_max_num_queries(17):
+        with django_assert_max_num_queries(30):
             client.get(where)
 
 

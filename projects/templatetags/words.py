@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from django import template
-from django.utils.timesince import timesince
+from django.utils.timesince import timesince, timeuntil
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
@@ -21,6 +21,15 @@ def age(since: datetime | None) -> str:
         return ""
     at = now()
     return timesince(since, at, depth=1) if (at - since).total_seconds() >= 60 else _("less than a minute")
+
+
+@register.filter
+def until(moment: datetime | None) -> str:
+    """Say how long it is until then in one unit: «3 hours»."""
+    if moment is None:
+        return ""
+    left = (moment - now()).total_seconds()
+    return timeuntil(moment, now(), depth=1) if left >= 60 else _("less than a minute")
 
 
 @register.filter

@@ -1,57 +1,60 @@
-"""The leads' pages: the list of disputes, and one dispute with its decision."""
+"""The leads' pages: the list of disputes, and one dispute with what a lead does about it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
+from urllib.parse import urlencode
+from uuid import UUID
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db.models import prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
-from projects import access, disputes, labelset, markdown, resolving
+from projects import access, assigning, disputes, precedents, resolving
 from projects.errors import Refused
-from projects.models import Dispute, Label, Membership, Project, Resolution
-
-
-@dataclass(frozen=True)
-class Filled:
-    """What the lead had filled in: shown again where a decision was refused."""
-
-    choice: str = ""
-    labels: frozenset[int] = field(default_factory=frozenset)
-    note: str = ""
+from projects.models import Dispute, Membership, Resolution
+from projects.views import common, dispute_page
+from projects.views.dispute_page import Shown, number
 
 
 @never_cache
 @require_GET
 @login_required
 def index(request: HttpRequest, project_id: int) -> HttpResponse:
-    """List the disputes that wait, oldest first, or those that were decided, newest first."""
+    """List the disputes that wait, most urgent first, or those that were decided, newest first."""
     member = access.as_lead(request.user, project_id)
     show = "decided" if request.GET.get("show") == "decided" else "waiting"
-    reason = request.GET.get("reason", "")
-    reason = reason if reason in Dispute.Reason.values else ""
-    found = disputes.decided(project_id) if show == "decided" else disputes.waiting(project_id, reason)
-    number = _number(request.GET.get("page")) or 1
-    start = (number - 1) * disputes.PAGE_SIZE
+    wanted = _wanted(request)
+    found = (
+        disputes.decided(project_id)
+        if show == "decided"
+        else disputes.waiting(project_id, wanted, member.user_id).select_related("assigned_to")
+    )
+    at = number(request.GET.get("page")) or 1
+    start = (at - 1) * disputes.PAGE_SIZE
     page = list(found.select_related("item")[start : start + disputes.PAGE_SIZE + 1])
-    counts = disputes.counts(project_id)
+    counts = disputes.counts(project_id, member.user_id)
+    frame = dispute_page.frame(member)
     context = {
-        **_frame(member),
+        **frame,
         "show": show,
-        "reason": reason,
-        "reasons": [(value, name, counts[value]) for value, name in Dispute.Reason.choices],
+        "wanted": wanted,
+        "query": urlencode({"show": show, **_query(wanted)}),
+        "reasons": [(value, name, counts[value]) for value, name in Dispute.Reason.choices if counts[value]],
         "counts": counts,
+        "pairs": disputes.pairs(member.project) if counts["all"] > 1 else [],
         "rows": disputes.rows(member.project, page[: disputes.PAGE_SIZE], member.user_id),
         "first": disputes.next_for(project_id, member.user_id),
-        "page": number,
+        "page": at,
         "more": len(page) > disputes.PAGE_SIZE,
-        "last": _last(request, member),
+        "last": dispute_page.last(request, member),
+        "together": _together(request, member),
     }
     return render(request, "projects/disputes.html", context)
 
@@ -60,51 +63,85 @@ def index(request: HttpRequest, project_id: int) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @login_required
 def detail(request: HttpRequest, project_id: int, dispute_id: int) -> HttpResponse:
-    """Show one dispute; take its decision and go on to the next, or take a decision back."""
+    """Show one dispute; take its decision and go on to the next, or do what another button says."""
     member = access.as_lead(request.user, project_id)
-    found = Dispute.objects.select_related("item", "resolution__lead")
+    found = Dispute.objects.select_related("item", "item__spot_check", "assigned_to", "resolution__lead")
     dispute = get_object_or_404(found, pk=dispute_id, project_id=project_id)
     if request.method == "POST":
-        return (
-            _undo(request, member, dispute) if "undo" in request.POST else _decide(request, member, dispute)
-        )
-    return _page(request, member, dispute)
+        act = next((act for name, act in _ACTS.items() if name in request.POST), _decide)
+        return act(request, member, dispute)
+    return dispute_page.page(request, member, dispute)
 
 
 def _decide(request: HttpRequest, member: Membership, dispute: Dispute) -> HttpResponse:
-    form = request.POST
-    filled = Filled(
-        form.get("choice", ""),
-        frozenset(_numbers(form.getlist("label"))),
-        form.get("note", "").replace("\0", ""),
-    )
-    outcome, labels = _meant(filled)
-    decision = resolving.Decision(
-        outcome=outcome,
-        reason=form.get("reason", ""),
-        version=_number(form.get("version")) or 0,
-        labels=labels,
-        note=filled.note,
-    )
+    given = dispute_page.filled(request.POST)
     try:
-        resolving.resolve(dispute.pk, member, decision)
+        resolving.resolve(dispute.pk, member, dispute_page.decision(request.POST, given))
     except resolving.Stale as stale:
-        fresh = Dispute.objects.select_related("item", "resolution__lead").get(pk=dispute.pk)
-        return _page(request, member, fresh, refusal=str(stale), filled=filled, status=409)
+        fresh = Dispute.objects.select_related("item", "assigned_to", "resolution__lead").get(pk=dispute.pk)
+        return dispute_page.page(request, member, fresh, Shown(str(stale), given, status=409))
     except Refused as refusal:
-        return _page(request, member, dispute, refusal=str(refusal), filled=filled, status=422)
-    return _on(member, dispute)
+        return dispute_page.page(request, member, dispute, Shown(str(refusal), given, status=422))
+    return _on(member, dispute, f"?last={dispute.pk}")
 
 
 def _undo(request: HttpRequest, member: Membership, dispute: Dispute) -> HttpResponse:
     try:
         again = resolving.undo(dispute.pk, member)
     except Refused as refusal:
-        return _page(request, member, dispute, refusal=str(refusal), status=409)
+        return dispute_page.page(request, member, dispute, Shown(str(refusal), status=409))
     return redirect("dispute", member.project_id, again.pk)
 
 
-def _on(member: Membership, dispute: Dispute) -> HttpResponse:
+def _take(request: HttpRequest, member: Membership, dispute: Dispute) -> HttpResponse:
+    return _assign(request, member, dispute, lambda: assigning.take(dispute.pk, member))
+
+
+def _release(request: HttpRequest, member: Membership, dispute: Dispute) -> HttpResponse:
+    return _assign(request, member, dispute, lambda: assigning.release(dispute.pk, member))
+
+
+def _assign(
+    request: HttpRequest, member: Membership, dispute: Dispute, act: Callable[[], Dispute]
+) -> HttpResponse:
+    """Take a dispute or leave it to others, and stay where the button was."""
+    try:
+        act()
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    if request.POST.get("from") == "list":
+        return redirect("disputes", member.project_id)
+    return redirect("dispute", member.project_id, dispute.pk)
+
+
+def _ask(request: HttpRequest, member: Membership, dispute: Dispute) -> HttpResponse:
+    """Hand it to another lead and go on to the next."""
+    colleague = number(request.POST.get("colleague")) or 0
+    try:
+        asked = assigning.ask(dispute.pk, member, colleague, request.POST.get("text", ""))
+    except Refused as refusal:
+        return dispute_page.page(request, member, dispute, Shown(str(refusal), status=422))
+    values = {"number": dispute.item.number, "lead": asked.assigned_to}
+    common.say(request, _("Item %(number)s waits for %(lead)s now.") % values)
+    return _on(member, dispute)
+
+
+def _model(request: HttpRequest, member: Membership, dispute: Dispute) -> HttpResponse:
+    """Show what the model says. Who has chosen by then was not led by it, so only others are noted."""
+    if dispute.state == Dispute.State.OPEN and not request.POST.get("chosen"):
+        assigning.model_shown(dispute, member)
+    if not common.by_htmx(request):
+        given = dispute_page.filled(request.POST)
+        return dispute_page.page(request, member, dispute, Shown(filled=given, model=True))
+    opinion = precedents.opinion(member.project, dispute.item)
+    context = {**dispute_page.frame(member), "item": dispute.item, "opinion": opinion}
+    return render(request, "projects/_dispute_opinion.html", context)
+
+
+_ACTS: Final = {"undo": _undo, "take": _take, "release": _release, "ask": _ask, "model": _model}
+
+
+def _on(member: Membership, dispute: Dispute, query: str = "") -> HttpResponse:
     """Open the next dispute, or the list when none is left; both show what was just decided."""
     following = disputes.next_for(member.project_id, member.user_id, dispute)
     address = (
@@ -112,97 +149,37 @@ def _on(member: Membership, dispute: Dispute) -> HttpResponse:
         if following
         else reverse("disputes", args=[member.project_id])
     )
-    return redirect(f"{address}?last={dispute.pk}")
+    return redirect(f"{address}{query}")
 
 
-def _page(  # noqa: PLR0913 - what a page was refused for, and what was filled in
-    request: HttpRequest,
-    member: Membership,
-    dispute: Dispute,
-    *,
-    refusal: str = "",
-    filled: Filled | None = None,
-    status: int = 200,
-) -> HttpResponse:
-    project, item = member.project, dispute.item
-    is_open = dispute.state == Dispute.State.OPEN
-    votes = disputes.votes(project, item)
-    given = {label.pk: label for vote in votes for label in vote.labels}
-    context = {
-        **_frame(member),
-        "dispute": dispute,
-        "item": item,
-        "reasons": [str(dict(Dispute.Reason.choices).get(reason, reason)) for reason in dispute.reasons],
-        "votes": votes,
-        "flags": disputes.flags(item),
-        "own": resolving.voted_on(item.pk, member.user_id),
-        "is_open": is_open,
-        "refusal": refusal,
-        "filled": filled or Filled(),
-        "waiting": disputes.waiting(project.pk).count(),
-        "following": disputes.next_for(project.pk, member.user_id, dispute),
-        "opinion": disputes.opinion(project, item),
-        "recent": disputes.recent(project, given.values(), item.pk),
-        "earlier": disputes.earlier(project, dispute),
-        "guidelines": markdown.render(project.guidelines),
-        "concerned": sorted(given.values(), key=lambda label: label.position),
-        "last": _last(request, member),
-        **(_choices(project, dispute, votes) if is_open else {"done": _done(project, dispute)}),
-    }
-    return render(request, "projects/dispute.html", context, status=status)
+def _wanted(request: HttpRequest) -> disputes.Wanted:
+    """Read the filter; what means nothing is left out."""
+    given = request.GET
+    reason, who, answers = given.get("reason", ""), given.get("who", ""), given.get("answers", "")
+    return disputes.Wanted(
+        reason=reason if reason in Dispute.Reason.values else "",
+        who=who if who in disputes.WHO else "",
+        late=given.get("late") == "1",
+        answers=answers if len(answers) < 400 else "",
+    )
 
 
-def _choices(project: Project, dispute: Dispute, votes: list[disputes.Vote]) -> dict[str, Any]:
-    """What else may be decided: the labels nobody voted for, and the reasons."""
-    labels: list[Label] = list(labelset.shown(project))
-    multi = project.task == Project.Task.MULTI
-    said = {vote.choice for vote in votes}
-    gold = Resolution.Reason.GOLD_WRONG
-    return {
-        "multi": multi,
-        "others": [(one, choice) for one in labels if (choice := f"labels:{one.pk}") not in said or multi],
-        "askable": disputes.askable(project.pk, dispute.item),
-        "cant_tell_said": Resolution.Outcome.CANT_TELL in said,
-        "why": [choice for choice in Resolution.Reason.choices if choice[0] != gold],
-    }
+def _query(wanted: disputes.Wanted) -> dict[str, Any]:
+    """The filter as an address holds it."""
+    found = {"reason": wanted.reason, "who": wanted.who, "late": "1" if wanted.late else ""}
+    return {name: value for name, value in {**found, "answers": wanted.answers}.items() if value}
 
 
-def _done(project: Project, dispute: Dispute) -> dict[str, Any] | None:
-    return disputes.summary(project, dispute) if hasattr(dispute, "resolution") else None
-
-
-def _frame(member: Membership) -> dict[str, Any]:
-    # Read once: votes, decisions and the model's view all name labels.
-    prefetch_related_objects([member.project], "labels")
-    return {"membership": member, "project": member.project, "section": "disputes"}
-
-
-def _last(request: HttpRequest, member: Membership) -> dict[str, Any] | None:
-    """What was decided just before, from ?last=, while it still stands."""
-    number = _number(request.GET.get("last"))
-    if number is None:
+def _together(request: HttpRequest, member: Membership) -> dict[str, Any] | None:
+    """What was decided together just before, from ?together=, while some of it still stands."""
+    try:
+        bulk = UUID(request.GET.get("together", ""))
+    except ValueError:
         return None
-    found = disputes.decided(member.project_id).select_related("item", "resolution__lead")
-    dispute = found.filter(pk=number).first()
-    return disputes.summary(member.project, dispute) if dispute else None
-
-
-def _meant(filled: Filled) -> tuple[str, tuple[int, ...]]:
-    """Read a choice: «labels:3,7», «labels:» for none of these, «other» with boxes, or an outcome by name."""
-    kind, _colon, ids = filled.choice.partition(":")
-    if kind == "other":
-        return Resolution.Outcome.LABELLED, tuple(sorted(filled.labels))
-    if kind == "labels":
-        return Resolution.Outcome.LABELLED, tuple(_numbers(ids.split(",")) if ids else [])
-    return kind, ()
-
-
-def _numbers(texts: list[str]) -> list[int]:
-    return [number for text in texts if (number := _number(text)) is not None]
-
-
-def _number(text: str | None) -> int | None:
-    """Read a positive whole number that fits a column, or None."""
-    if not text or len(text) > 18 or not (text.isascii() and text.isdigit()):
+    found = Resolution.objects.filter(bulk=bulk, dispute__project_id=member.project_id)
+    standing = found.exclude(dispute__state=Dispute.State.UNDONE).select_related("dispute")
+    first = standing.order_by("pk").first()
+    if first is None:
         return None
-    return int(text) or None
+    summary = disputes.summary(member.project, first.dispute)
+    return {**summary, "count": standing.count(), "bulk": bulk}
