@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from django.db.models import Q, QuerySet, TextField
+from django.db.models import Exists, OuterRef, Q, QuerySet, TextField
 from django.db.models.functions import Cast
+from django.utils.translation import gettext as _
 
-from projects.models import Annotation, Dispute, Item, Project, QueueEntry
+from projects import agreement, queries
+from projects.models import Annotation, Dispute, Item, Membership, Project, QueueEntry
 
 PAGE_SIZE: Final = 50
+# Samples that only a measurement knows.
+AGREED: Final = ("agreed", "differ")
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,9 @@ class Filter:
     stream: str = ""
     mark: str = ""
     text: str = ""
+    # Label ids and people, see projects.agreement.Wanted.
+    mixed: tuple[int, ...] = ()
+    people: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,11 +61,60 @@ def matching(project: Project, wanted: Filter) -> QuerySet[Item]:
         items = items.filter(agreement=True)
     if wanted.mark == "gold":
         items = items.filter(gold__isnull=False)
+    if wanted.mixed or wanted.mark in AGREED:
+        behind = agreement.Wanted(wanted.mixed, wanted.people, differ=wanted.mark == "differ")
+        items = items.filter(pk__in=agreement.items(project, behind))
+    elif wanted.people:
+        items = _judged_by(items, wanted.people)
     if wanted.text:
         words = wanted.text
         found = Q(text__icontains=words) | Q(external_id=words)
         items = items.filter(found | Q(number=int(words)) if words.isdecimal() and len(words) < 10 else found)
     return items
+
+
+def _judged_by(items: QuerySet[Item], people: Sequence[int]) -> QuerySet[Item]:
+    """Items that all these people answered, but for those on which a lead still decides without names."""
+    for person in people:
+        answers = Annotation.objects.filter(
+            item=OuterRef("pk"), annotator=person, kind__in=Annotation.COUNTED
+        )
+        items = items.filter(Exists(queries.current(answers)))
+    return items.exclude(Exists(Dispute.objects.filter(item=OuterRef("pk"), state=Dispute.State.OPEN)))
+
+
+def told(project: Project, wanted: Filter) -> str:
+    """Say in a sentence what mixed-up labels and people a filter asks for; blank where it asks for none."""
+    if not (wanted.mixed or wanted.people or wanted.mark in AGREED):
+        return ""
+    label = dict(project.labels.values_list("pk", "name"))
+    said = [label.get(pk, "?") for pk in wanted.mixed]
+    words = [_said(said, wanted.mark)]
+    if wanted.people:
+        members = Membership.objects.filter(project=project, user_id__in=wanted.people).select_related("user")
+        names = {member.user_id: str(member.user) for member in members}
+        among = _(" and ").join(names.get(pk, "?") for pk in wanted.people)
+        words += [_("By %(people)s.") % {"people": among}]
+        words += [_("Items that wait for a lead are left out: who decides must not know who said what.")]
+    return " ".join(filter(None, words))
+
+
+def _said(labels: Sequence[str], mark: str) -> str:
+    if len(labels) == 2 and labels[0] == labels[1]:
+        return _("Agreement sample: several people said «%(label)s».") % {"label": labels[0]}
+    if len(labels) == 2:
+        first, second = labels
+        return _("Agreement sample: one person said «%(first)s», another one «%(second)s».") % {
+            "first": first,
+            "second": second,
+        }
+    if labels:
+        return _("Agreement sample: some said «%(label)s», others did not.") % {"label": labels[0]}
+    if mark == "differ":
+        return _("Agreement sample: several people answered, and the answers differ.")
+    if mark == "agreed":
+        return _("Agreement sample: several people answered.")
+    return ""
 
 
 def _holds(label_id: int) -> Q:

@@ -279,9 +279,14 @@ class ItemsForm(forms.Form):
             ("", gettext_lazy("All")),
             ("holdout", gettext_lazy("Hold-out")),
             ("agreement", gettext_lazy("Agreement")),
+            ("agreed", gettext_lazy("Agreement, several answers")),
+            ("differ", gettext_lazy("Agreement, answers differ")),
             ("gold", gettext_lazy("Gold")),
         ],
     )
+    # Set by links from figures: ids of one or two labels or people, joined by a dash.
+    mixed = forms.RegexField(r"^\d{1,18}(-\d{1,18})?$", required=False, widget=forms.HiddenInput)
+    person = forms.RegexField(r"^\d{1,18}(-\d{1,18})?$", required=False, widget=forms.HiddenInput)
 
     def __init__(self, project: Project, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from projects.agreement import figures, setting, votes
 from projects.agreement.figures import FEW, LabelLine, Mixed, Period, PersonLine, Report, Tag, Who
+from projects.agreement.lookup import Wanted, items
+from projects.agreement.matrix import Grid, grid
+from projects.agreement.pairs import Pair, pair
 from projects.agreement.words import RELIABLE, TENTATIVE, band, missing, size, verdict, width
 from projects.models import Project
 from projects.remembered import remembered
@@ -12,15 +15,21 @@ __all__ = [
     "FEW",
     "RELIABLE",
     "TENTATIVE",
+    "Grid",
     "LabelLine",
     "Mixed",
+    "Pair",
     "Period",
     "PersonLine",
     "Report",
     "Tag",
+    "Wanted",
     "Who",
     "band",
+    "grid",
+    "items",
     "missing",
+    "pair",
     "report",
     "size",
     "verdict",
@@ -39,7 +48,7 @@ def _measure(found: setting.Setting) -> Report:
     tags = [Tag(label.pk, label.name, label.hue) for label in found.columns]
     said, chosen = votes.sample(found), votes.picked(found)
     drawn, first = said.only(~said.first), said.only(said.first)
-    now, first, chosen = (_since(found, part) for part in (drawn, first, chosen))
+    now, first, chosen = (votes.since(found, part) for part in (drawn, first, chosen))
     mixed, agreed = figures.mixed_lines(kind, now, tags, found.names)
     return Report(
         scale=kind,
@@ -55,8 +64,3 @@ def _measure(found: setting.Setting) -> Report:
         picked=figures.alpha(kind, chosen) if len(chosen) else None,
         excluded=[found.names[pk] for pk in found.gone],
     )
-
-
-def _since(found: setting.Setting, said: votes.Votes) -> votes.Votes:
-    """Votes on items with two or more since labels mean what they mean now."""
-    return said.only(said.version >= found.project.agreed_version).paired()

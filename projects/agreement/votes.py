@@ -80,6 +80,17 @@ def sample(setting: Setting) -> Votes:
     return _votes(setting, rows, kept[first | blind], first[first | blind])
 
 
+def counted(setting: Setting) -> Votes:
+    """The votes that the headline rests on: of the sample, since the last breaking change, two an item."""
+    said = sample(setting)
+    return since(setting, said.only(~said.first))
+
+
+def since(setting: Setting, said: Votes) -> Votes:
+    """Votes on items with two or more since labels mean what they mean now."""
+    return said.only(said.version >= setting.project.agreed_version).paired()
+
+
 def picked(setting: Setting) -> Votes:
     """Answers on items that rounds picked and that several people answered, whatever they were asked for."""
     others = Annotation.objects.filter(item=OuterRef("item_id")).exclude(annotator=OuterRef("annotator_id"))

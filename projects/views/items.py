@@ -26,7 +26,8 @@ def items(request: HttpRequest, project_id: int) -> HttpResponse:
     if form.is_valid():
         given = form.cleaned_data
         label = given["label"].pk if given["label"] else None
-        wanted = browsing.Filter(given["state"], label, given["stream"], given["mark"], given["text"].strip())
+        named = (given["state"], label, given["stream"], given["mark"], given["text"].strip())
+        wanted = browsing.Filter(*named, _ids(given["mixed"]), _ids(given["person"]))
     found = browsing.matching(member.project, wanted)
     page = browsing.page(found, common.number(request, "after"), common.number(request, "before"))
     chosen = {name: value for name, value in request.GET.items() if name in form.fields and value}
@@ -41,11 +42,16 @@ def items(request: HttpRequest, project_id: int) -> HttpResponse:
             (item, [(names.get(pk, "?"), hues.get(pk, 1)) for pk in item.settled_labels or []])
             for item in page.items
         ],
+        told=browsing.told(member.project, wanted),
         query=urlencode(chosen),
         filtered=bool(chosen),
     )
     template = "projects/_items.html" if common.by_htmx(request) else "projects/items.html"
     return render(request, template, context)
+
+
+def _ids(joined: str) -> tuple[int, ...]:
+    return tuple(int(pk) for pk in joined.split("-") if pk)
 
 
 @require_GET

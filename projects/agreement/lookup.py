@@ -1,0 +1,97 @@
+"""The very items behind a figure of agreement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from projects.agreement import figures, setting, votes
+from projects.agreement.votes import Votes
+from projects.models import Project
+from projects.quality.agreement import Bools, Ints
+from projects.remembered import remembered
+
+# Nobody reads further, and databases take lists of ids that are no longer.
+MOST: Final = 20_000
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which items of those that the figures rest on; blank means all.
+
+    ``mixed``   two label ids: one person said this, another one that (the same twice: both said it); a single
+                one: some said it and others did not.
+    ``people``  who judged the item; with ``mixed``: who mixed the labels up.
+    ``differ``  whether answers differ; with ``people``: theirs from each other, or from anybody's.
+    """
+
+    mixed: tuple[int, ...] = ()
+    people: tuple[int, ...] = ()
+    differ: bool = False
+
+
+def items(project: Project, wanted: Wanted) -> list[int]:
+    """Return the ids of the items, in order of import, of those that an agreement report counts.
+
+    Where people are named, items that a lead still has to decide on are left out.
+    """
+    found = setting.of(project)
+    key = "-".join(map(str, (*wanted.mixed, "by", *wanted.people, wanted.differ)))
+    return remembered(f"agreement-items:{project.pk}:{key}", found.mark, lambda: _items(found, wanted))
+
+
+def _items(found: setting.Setting, wanted: Wanted) -> list[int]:
+    said = votes.counted(found)
+    if wanted.people:
+        said = said.only(~said.waits)
+    if wanted.mixed:
+        ids = _mixed(found, said, wanted)
+    elif wanted.people:
+        ids = _judged(found.scale, said, wanted)
+    else:
+        ids = said.items[_differs(found.scale, said)] if wanted.differ else said.items
+    return [int(pk) for pk in np.unique(ids)[:MOST]]
+
+
+def _mixed(found: setting.Setting, said: Votes, wanted: Wanted) -> Ints:
+    if any(pk not in found.column for pk in wanted.mixed):
+        return said.items[:0]
+    places = sorted(found.column[pk] for pk in wanted.mixed)
+    if len(places) == 1:
+        chose = said.chosen[:, places[0]]
+        some: Ints = np.intersect1d(said.items[chose], said.items[~chose])
+        return some
+    mixes = figures.mixes(found.scale, said)
+    kept = (mixes.first == places[0]) & (mixes.second == places[1])
+    left, right = mixes.left[kept], mixes.right[kept]
+    for person in wanted.people:
+        hit = (said.people[left] == person) | (said.people[right] == person)
+        left, right = left[hit], right[hit]
+    both: Ints = said.items[left]
+    return both
+
+
+def _judged(kind: str, said: Votes, wanted: Wanted) -> Ints:
+    """Items that all these people judged."""
+    ids = said.items
+    for person in wanted.people:
+        ids = np.intersect1d(ids, said.items[said.people == person])
+    if not wanted.differ:
+        return ids
+    among = np.isin(said.people, wanted.people) if len(wanted.people) > 1 else np.ones(len(said), dtype=bool)
+    common = said.only(np.isin(said.items, ids) & among)
+    return common.items[_differs(kind, common)]
+
+
+def _differs(kind: str, said: Votes) -> Bools:
+    """Whether the answers to each vote's item are not all the same (n,)."""
+    _, rows = np.unique(said.items, return_inverse=True)
+    answers = figures.codes(kind, said)
+    low = np.full(rows.max() + 1 if len(rows) else 0, np.iinfo(np.int64).max)
+    high = np.full(len(low), -1)
+    np.minimum.at(low, rows, answers)
+    np.maximum.at(high, rows, answers)
+    differ: Bools = (low < high)[rows]
+    return differ
