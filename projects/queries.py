@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from django.core.cache import caches
-from django.db.models import Exists, Q, QuerySet, Sum
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, Sum
 
 from projects.models import Annotation, Item, Label, Membership, Policy, Project, QueueEntry
 from projects.quality import consensus
@@ -19,6 +19,10 @@ Value = TypeVar("Value")
 near = caches["near"]
 ACCURACY_SECONDS = 60
 COUNT_SECONDS = 10
+_Stream = QueueEntry.Stream
+# Answers that say nothing of how people agree: asked because of doubt, or to check people.
+GOLD: Final = _Stream.GOLD
+ASIDE: Final = (_Stream.AGAIN, _Stream.CHECK, _Stream.RETURNED, _Stream.RECHECK, GOLD)
 
 
 @dataclass(frozen=True)
@@ -38,11 +42,27 @@ class Rules:
 
     policy: Policy
     labels: list[Label]
+    # Answers that name a merged label count for the one that it became: {label id: label id}.
+    merged: dict[int, int] = field(default_factory=dict)
 
 
 def rules(project: Project) -> Rules:
-    """Read the policy in force and the labels in use."""
-    return Rules(project.policy, active_labels(project.pk))
+    """Read the policy in force, the labels in use, and what merged ones became."""
+    labels = list(Label.objects.filter(project=project).order_by("order", "position"))
+    into = {label.pk: label.merged_into_id for label in labels if label.merged_into_id}
+    return Rules(project.policy, [label for label in labels if label.retired_at is None], _ends(into))
+
+
+def _ends(into: dict[int, int]) -> dict[int, int]:
+    """Follow labels that were merged more than once to what they are now."""
+    ends = {}
+    for label, target in into.items():
+        seen = {label}
+        while target in into and target not in seen:
+            seen.add(target)
+            target = into[target]
+        ends[label] = target
+    return ends
 
 
 def current(annotations: QuerySet[Annotation]) -> QuerySet[Annotation]:
@@ -51,9 +71,26 @@ def current(annotations: QuerySet[Annotation]) -> QuerySet[Annotation]:
 
 
 def votes(item_ids: Iterable[int]) -> QuerySet[Annotation]:
-    """Current answers and «can't tell» of these items, oldest first."""
+    """Current answers and «can't tell» of these items, oldest first; not those that check the person."""
     found = Annotation.objects.filter(item_id__in=item_ids, kind__in=Annotation.COUNTED)
-    return current(found).order_by("pk")
+    return current(found).exclude(stream=GOLD).order_by("pk")
+
+
+def revisions(item_ids: Iterable[int]) -> QuerySet[Annotation]:
+    """Everything ever said of these items, oldest first; ``excluded_at``: since when that is void."""
+    theirs = Membership.objects.filter(project=OuterRef("project"), user=OuterRef("annotator"))
+    found = Annotation.objects.filter(item_id__in=item_ids).order_by("pk")
+    return found.annotate(excluded_at=Subquery(theirs.values("excluded_at")[:1]))  # type: ignore[no-redef]
+
+
+def askable(project_id: int, item_id: int, skill: str = "") -> list[Membership]:
+    """Who is left to ask about an item: people who label, may go on, and have said nothing of it yet."""
+    members = Membership.objects.filter(project_id=project_id, active=True)
+    said = current(Annotation.objects.filter(item_id=item_id)).exclude(kind=Annotation.Kind.UNDO)
+    able = members.filter(paused_at=None, excluded_at=None).exclude(user__in=said.values("annotator"))
+    annotators = Membership.objects.filter(project_id=project_id, active=True, role=Membership.Role.ANNOTATOR)
+    found = able.filter(role=Membership.Role.ANNOTATOR) if annotators.exists() else able
+    return [member for member in found if not skill or skill in member.skills]
 
 
 def pool(project: Project) -> QuerySet[Item]:
@@ -78,8 +115,9 @@ def _known(project: Project, *only: Q | Exists, holdout: bool) -> Iterator[Known
     )
     facts = ("pk", "settled_labels", "posterior", "settled_at", "settled_source")
     for pk, labels, *rest in settled.order_by("number").values_list(*facts).iterator():
-        # «None of these» teaches something where several labels may apply, and nothing where one must.
-        if labels or project.task == Project.Task.MULTI:
+        # «None of these» teaches something where several labels may apply, and nothing where one must;
+        # where one must and a lead accepts several, there is no one label to learn or to be measured by.
+        if project.task == Project.Task.MULTI or len(labels or ()) == 1:
             yield Known(pk, tuple(positions[label] for label in labels or ()), *rest)
 
 
@@ -108,7 +146,13 @@ def active_labels(project_id: int) -> list[Label]:
 
 def pooled_accuracy(project: Project) -> float:
     """How often one answer is right, estimated from the agreement sample; recomputed once a minute."""
-    return _kept(f"accuracy:{project.pk}", partial(_pooled_accuracy, project), ACCURACY_SECONDS)
+    agree, pairs, labels = _pairs(project)
+    return consensus.pooled_accuracy(agree, pairs, labels, project.task)
+
+
+def proven_accuracy(project: Project) -> float | None:
+    """The same where enough pairs of answers speak for it, else None."""
+    return pooled_accuracy(project) if _pairs(project)[1] >= consensus.ENOUGH_PAIRS else None
 
 
 def _kept(key: str, compute: Callable[[], Value], seconds: float) -> Value:
@@ -120,22 +164,28 @@ def _kept(key: str, compute: Callable[[], Value], seconds: float) -> Value:
     return found
 
 
-def _pooled_accuracy(project: Project) -> float:
-    answers = Annotation.objects.filter(project=project, item__agreement=True, kind=Annotation.Kind.ANSWER)
-    # A vote that a lead asked for comes from disputed items only, and knows that it does.
-    rows = current(answers.exclude(stream__in=(QueueEntry.Stream.AGAIN, QueueEntry.Stream.CHECK))).order_by(
-        "item_id", "pk"
-    )
+def _pairs(project: Project) -> tuple[int, int, int]:
+    """Equal pairs of answers, pairs in all, and labels in use."""
+    return _kept(f"accuracy:{project.pk}", partial(_count_pairs, project), ACCURACY_SECONDS)
+
+
+def _count_pairs(project: Project) -> tuple[int, int, int]:
+    found = Annotation.objects.filter(project=project, item__agreement=True, kind=Annotation.Kind.ANSWER)
+    found = found.filter(guideline_version__gte=project.agreed_version).exclude(stream__in=ASIDE)
+    void = Membership.objects.filter(project=project, excluded_at__isnull=False)
+    rows = current(found.exclude(annotator__in=void.values("user"))).order_by("item_id", "pk")
+    # Further answers were asked because these differed: the first ones were drawn.
+    most = project.policy.agreement_overlap
     by_item: dict[int, list[frozenset[int]]] = {}
     for item_id, labels in rows.values_list("item_id", "labels"):
         by_item.setdefault(item_id, []).append(frozenset(labels))
     pairs = agree = 0
-    for answers_of_item in by_item.values():
-        for i, one in enumerate(answers_of_item):
-            pairs += len(answers_of_item) - i - 1
-            agree += sum(one == other for other in answers_of_item[i + 1 :])
+    for answers in (all_of_item[:most] for all_of_item in by_item.values()):
+        for i, one in enumerate(answers):
+            pairs += len(answers) - i - 1
+            agree += sum(one == other for other in answers[i + 1 :])
     labels_in_use = Label.objects.filter(project=project, retired_at=None).count()
-    return consensus.pooled_accuracy(agree, pairs, max(2, labels_in_use), project.task)
+    return agree, pairs, max(2, labels_in_use)
 
 
 def my_last(project_id: int, user_id: int, count: int) -> QuerySet[Annotation]:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from projects import audit, queries, queue, returning
+from django.utils.dateparse import parse_datetime
+from django.utils.timezone import now
+
+from projects import audit, places, queries, queue, weighing
 from projects.audit import Act
-from projects.models import Annotation, Dispute, Item, Policy, Project, QueueEntry, Resolution
-from projects.quality import consensus
+from projects.models import Annotation, Dispute, Item, Project, QueueEntry, Resolution
+from projects.quality.asking import Rule
 from projects.queries import Rules
-from projects.trust import escalation
+from projects.trust import escalation, spotchecks
+from projects.weighing import CANT_TELL, Vote, Weighed
 
-# «Can't tell» as a vote: an answer that is none of the labels.
-CANT_TELL = frozenset({-1})
+_Reason = Dispute.Reason
+# Items that are judged anew at a time.
+CHUNK: Final = 200
+# What is kept of a settlement besides its labels.
+KEPT: Final = ("posterior", "method", "soft", "estimate")
 # What an item's label rests on, as it is while there is none.
 EMPTY: dict[str, Any] = {
     "state": Item.State.OPEN,
@@ -39,8 +47,8 @@ def lock(item_id: int) -> Item:
 def become(item: Item, act: Act, at: datetime, **changes: Any) -> None:
     """Change what an item's label rests on, and write it down: the only way in which that changes.
 
-    Fields that are not named are emptied, but for ``former`` and ``votes_from``. Nothing that differs: nothing
-    is written.
+    Fields that are not named are emptied, but for ``former`` and ``votes_from``. Where nothing differs,
+    nothing is written down.
     """
     before = audit.facts(item)
     for name, empty in EMPTY.items():
@@ -52,40 +60,98 @@ def become(item: Item, act: Act, at: datetime, **changes: Any) -> None:
         audit.item_changed(item, before, act, at)
 
 
-def rejudge(project: Project, rules: Rules, item: Item, said: Sequence[Annotation], at: datetime) -> None:
+@dataclass(frozen=True)
+class Case:
+    """An item that its votes are to decide; ``answered`` counts all answers, also those that do not count."""
+
+    project: Project
+    rules: Rules
+    item: Item
+    votes: Sequence[Vote]
+    answered: int
+    act: Act
+    at: datetime
+
+    @classmethod
+    def of(  # noqa: PLR0913
+        cls,
+        project: Project,
+        rules: Rules,
+        item: Item,
+        said: Sequence[Annotation],
+        act: Act,
+        at: datetime,
+    ) -> Case:
+        votes = weighing.counted(rules, item, said)
+        return cls(project, rules, item, votes, sum(map(weighing.asked, said)), act, at)
+
+    @property
+    def required(self) -> int:
+        return places.required(self.rules.policy, self.item)
+
+
+def rejudge(  # noqa: PLR0913
+    project: Project,
+    rules: Rules,
+    item: Item,
+    said: Sequence[Annotation],
+    at: datetime,
+    act: Act | None = None,
+) -> None:
     """Let what people say now decide an item: open, settled or disputed.
 
     A decision of a lead and a label known at import stand; where a round doubted the latter, a vote against
     it makes a dispute. A vote that changes while a dispute is open marks the dispute and never closes it,
     unless it was the flag that opened it.
     """
-    act = Act(project, policy_version=rules.policy.version)
+    act = act or Act(project, policy_version=rules.policy.version)
     if item.state == Item.State.EXCLUDED:
         return
     if item.state == Item.State.SETTLED and item.settled_source in FIXED:
         if item.settled_source == Item.Source.SEED:
-            _check(item, act, said, at)
+            _check(rules, item, act, said, at)
         return
     flagged = _flagged(item, said)
-    votes = [as_vote(annotation) for annotation in said if annotation.kind in Annotation.COUNTED]
     if item.state == Item.State.DISPUTED and not _flag_taken_back(item, flagged, at):
         return
-    if flagged:
-        dispute(item, [Dispute.Reason.FLAG], act, at)
-    elif len(votes) < _places(project, rules.policy, item) or returning.waits(item):
-        _reopen(item, act, at)
-    else:
-        _decide(project, rules, item, votes, act, at)
+    if flagged and escalation.setting(rules.policy, "flag"):
+        dispute(item, [_Reason.FLAG], act, at)
+        return
+    _by_votes(Case.of(project, rules, item, said, act, at))
 
 
-def _check(item: Item, act: Act, said: Sequence[Annotation], at: datetime) -> None:
+def rejudge_items(project: Project, item_ids: Iterable[int], act: Act, at: datetime | None = None) -> int:
+    """Let present votes decide items anew, and return how many changed: whose votes count has changed.
+
+    An item whose label no longer rests on enough votes is open again and asked again. One whose votes are
+    again exactly those that it was settled on is again what it was. Call it inside a transaction.
+    """
+    at, rules, changed = at or now(), queries.rules(project), 0
+    ids = sorted(set(item_ids))
+    for first in range(0, len(ids), CHUNK):
+        held = Item.objects.filter(project=project, pk__in=ids[first : first + CHUNK]).order_by("pk")
+        items = list(held.select_for_update(no_key=True).defer("text", "metadata", "gold"))
+        said: dict[int, list[Annotation]] = {}
+        for one in queries.current(queries.revisions([item.pk for item in items])):
+            said.setdefault(one.item_id, []).append(one)
+        for item in items:
+            before = audit.facts(item)
+            present = said.get(item.pk, [])
+            _remember(item, present)
+            if not _restored(Case.of(project, rules, item, present, act, at)):
+                rejudge(project, rules, item, present, at, act)
+            changed += audit.facts(item) != before
+    return changed
+
+
+def _check(rules: Rules, item: Item, act: Act, said: Sequence[Annotation], at: datetime) -> None:
     """Close the question whether a label known at import is right, or hand it to a lead."""
     asked = QueueEntry.objects.filter(item=item, state=QueueEntry.State.LIVE, stream=QueueEntry.Stream.CHECK)
-    votes = [as_vote(annotation) for annotation in said if annotation.kind in Annotation.COUNTED]
+    votes = weighing.counted(rules, item, said)
     flagged = _flagged(item, said)
     if not (votes or flagged) or not asked.exists():
         return
-    if flagged or any(vote != frozenset(item.settled_labels or ()) for vote in votes):
+    if flagged or any(vote.answer != frozenset(item.settled_labels or ()) for vote in votes):
         dispute(item, [Dispute.Reason.FLAG if flagged else Dispute.Reason.TIE], act, at)
     else:
         asked.update(state=QueueEntry.State.DONE)
@@ -98,11 +164,6 @@ def _flagged(item: Item, said: Sequence[Annotation]) -> bool:
         return False
     heard = item.disputes.filter(state=Dispute.State.SENT_BACK).order_by("-closed_at").first()
     return heard is None or heard.closed_at is None or max(flags) > heard.closed_at
-
-
-def as_vote(annotation: Annotation) -> frozenset[int]:
-    """The label ids that a person chose, or the mark of «can't tell»."""
-    return CANT_TELL if annotation.kind == Annotation.Kind.CANT_TELL else frozenset(annotation.labels)
 
 
 def dispute(item: Item, reasons: Sequence[str], act: Act, at: datetime) -> Dispute:
@@ -122,14 +183,17 @@ def dispute(item: Item, reasons: Sequence[str], act: Act, at: datetime) -> Dispu
         found.reasons, found.priority = [*known, *new], priority
         found.version += 1
         found.save(update_fields=["reasons", "priority", "version"])
-    former = _as_former(item) if item.state == Item.State.SETTLED else item.former
+    former = _former(item) if item.state == Item.State.SETTLED else item.former
     become(item, act, at, state=Item.State.DISPUTED, former=former)
     queue.withdraw([item.pk])
     return found
 
 
-def _as_former(item: Item) -> dict[str, Any]:
+def _former(item: Item) -> dict[str, Any]:
     """What a settled item was settled as, kept while somebody looks at it again."""
+    known: dict[str, Any] = item.former or {}
+    if item.settled_at and known.get("settled_at") == item.settled_at.isoformat():
+        return known  # With the votes that it rested on.
     return {"labels": item.settled_labels, "source": item.settled_source, "version": item.votes_from}
 
 
@@ -178,48 +242,169 @@ def _flag_taken_back(item: Item, flagged: bool, at: datetime) -> bool:
     return False
 
 
-def _places(project: Project, policy: Policy, item: Item) -> int:
-    """How many answers decide: what the queue asked for, else what the policy asks for."""
-    live = QueueEntry.objects.filter(item=item, state=QueueEntry.State.LIVE)
-    places = live.values_list("places", flat=True).first()
-    return places if places is not None else queue.places_for(item, policy, queue.crew(project.pk))
+# --- votes -----------------------------------------------------------------------------------------------
 
 
-def _decide(  # noqa: PLR0913
-    project: Project, rules: Rules, item: Item, votes: list[frozenset[int]], act: Act, at: datetime
-) -> None:
-    """Settle an item on its votes, or dispute it: two that differ, or three and more without a majority."""
-    found = consensus.settle(votes, len(rules.labels), queries.pooled_accuracy(project), project.task)
-    if found.answer is None or not (found.unanimous or _majority(votes, found.answer, project.task)):
-        dispute(item, [Dispute.Reason.TIE], act, at)
+def _by_votes(case: Case) -> None:
+    """Settle an item, ask for more, or hand it to a lead."""
+    entry = places.live(case.item)
+    asked = entry is not None and case.answered < entry.places
+    number = len(case.votes)
+    if places.awaited(case.item, entry, case.answered) or (asked and number < case.required):
+        if not _early(case, entry):
+            if entry:
+                places.prefer_seniors(case.project, case.rules.policy, entry, case.answered)
+            _reopen(case)
         return
+    if number < case.required and _sought(case, case.required - number):
+        return
+    found = weighing.weigh(case.project, case.rules, case.votes, _rule(case), _top(case, entry))
+    if found.what == "settle" or number == 1:
+        _settle(case, found)
+    elif found.what == "ask" and (asked or _sought(case, 1)):
+        _reopen(case)
+    else:
+        _in_doubt(case, found)
+
+
+def _rule(case: Case) -> Rule:
+    """What the policy asks of the votes that there are."""
+    policy = case.rules.policy
+    least = max(1, min(case.required, len(case.votes)))
+    lead = not case.project.subjective and escalation.setting(policy, "tie") > 0
+    return Rule(least, max(policy.max_overlap, case.required), policy.target_confidence, lead)
+
+
+def _top(case: Case, entry: QueueEntry | None) -> weighing.Top:
+    """What a model that has proven itself thought of the item before anybody had judged it.
+
+    Never of the random samples: agreement and the model's own accuracy are measured on these.
+    """
+    item = case.item
+    if not (case.project.model_proven and case.rules.policy.model_vote) or item.agreement or item.holdout:
+        return ()
+    if entry is None or "top" not in entry.reason:
+        entry = QueueEntry.objects.filter(item=item, reason__has_key="top").order_by("-pk").first()
+    return weighing.of_entry(entry.reason) if entry else ()
+
+
+def _early(case: Case, entry: QueueEntry | None) -> bool:
+    """Settle an item on fewer votes than the policy asks for, where the model confirms them."""
+    if not case.votes or (entry and entry.stream in places.AWAITED):
+        return False
+    if not (top := _top(case, entry)):
+        return False
+    policy = case.rules.policy
+    rule = Rule(1, max(policy.max_overlap, case.required), policy.target_confidence, lead=False)
+    found = weighing.weigh(case.project, case.rules, case.votes, rule, top)
+    if found.what == "settle" and all(vote.answer == found.answer for vote in case.votes):
+        _settle(case, found)
+        return True
+    return False
+
+
+def _sought(case: Case, more: int) -> bool:
+    """Open the item to ``more`` people, if anybody is left to ask."""
+    if not places.seek(case.project, case.rules.policy, case.item, case.answered, more):
+        return False
+    _reopen(case)
+    return True
+
+
+def _in_doubt(case: Case, found: Weighed) -> None:
+    """Hand an item to a lead, where the policy has leads decide such doubt; else it keeps its soft label."""
+    reason = _Reason.TIE if found.tied else _Reason.LOW
+    if case.project.subjective or not escalation.setting(case.rules.policy, reason):
+        _settle(case, found)
+    else:
+        dispute(case.item, [reason], case.act, case.at)
+
+
+def _settle(case: Case, found: Weighed) -> None:
+    item = case.item
     become(
         item,
-        act,
-        at,
+        case.act,
+        case.at,
         state=Item.State.SETTLED,
         settled_labels=None if found.answer == CANT_TELL else sorted(found.answer),
-        settled_source=Item.Source.SINGLE if len(votes) == 1 else Item.Source.CONSENSUS,
-        settled_at=at,
+        settled_source=Item.Source.SINGLE if len(case.votes) == 1 else Item.Source.CONSENSUS,
+        settled_at=case.at,
         posterior=found.posterior,
         method=found.method,
+        soft=found.soft,
+        estimate=found.estimate,
     )
-    QueueEntry.objects.filter(item=item, state=QueueEntry.State.LIVE).update(state=QueueEntry.State.DONE)
+    places.close(item)
+    spotchecks.consider(case.project, case.rules.policy, item)
 
 
-def _majority(votes: list[frozenset[int]], answer: frozenset[int], task: str) -> bool:
-    """Whether three or more votes carry an answer by more than half; several labels: each on its own."""
-    if len(votes) < 3:
+def _reopen(case: Case) -> None:
+    """Wait for the missing answers: an answer was taken back, or another one is needed."""
+    if case.item.state in (Item.State.SETTLED, Item.State.DISPUTED):
+        become(case.item, case.act, case.at)
+
+
+# --- exactly as it was -----------------------------------------------------------------------------------
+
+
+def _remember(item: Item, said: Sequence[Annotation]) -> None:
+    """Keep with an item settled by votes on which ones, and as what, before it is judged anew.
+
+    A vote that has been excluded since counted then. What rests on more votes is kept, not what came after.
+    """
+    if item.state != Item.State.SETTLED or item.settled_source in FIXED or item.settled_at is None:
+        return
+    since = item.settled_at
+    then = [
+        one.pk
+        for one in said
+        if weighing.asked(one)
+        and one.guideline_version >= item.votes_from
+        and (one.excluded_at is None or one.excluded_at >= since)
+    ]
+    if set(then) < set((item.former or {}).get("votes", ())):
+        return
+    kept = {name: getattr(item, name) for name in KEPT}
+    item.former = {**_former(item), **kept, "votes": then, "settled_at": since.isoformat()}
+
+
+def _restored(case: Case) -> bool:
+    """Give an item back what it was settled as, where its votes are again the same.
+
+    A dispute that is open only since some votes did not count is dismissed.
+    """
+    item, former = case.item, case.item.former or {}
+    if item.state in (Item.State.EXCLUDED, Item.State.STALE) or item.settled_source in FIXED:
         return False
-    if task == Project.Task.MULTI and all(vote != CANT_TELL for vote in votes):
-        labels = frozenset().union(*votes)
-        return all(
-            2 * sum((label in vote) == (label in answer) for vote in votes) > len(votes) for label in labels
-        )
-    return 2 * votes.count(answer) > len(votes)
+    if not case.votes or former.get("votes") != [vote.pk for vote in case.votes]:
+        return False
+    if former["version"] != item.votes_from or not _dismissed(item, case.at):
+        return False
+    merged = case.rules.merged
+    labels = former["labels"] and sorted({merged.get(label, label) for label in former["labels"]})
+    become(
+        item,
+        case.act,
+        case.at,
+        state=Item.State.SETTLED,
+        settled_labels=labels,
+        settled_source=former["source"],
+        settled_at=parse_datetime(former["settled_at"]),
+        former=None,
+        **{name: former[name] for name in KEPT},
+    )
+    places.close(item)
+    return True
 
 
-def _reopen(item: Item, act: Act, at: datetime) -> None:
-    """Ask for the missing answers: an answer was taken back, or another one is needed."""
-    if item.state != Item.State.OPEN:
-        become(item, act, at)
+def _dismissed(item: Item, at: datetime) -> bool:
+    """Close the dispute that an item waits in, if nothing but its votes opened it."""
+    if item.state != Item.State.DISPUTED:
+        return True
+    found = Dispute.objects.filter(item=item, state=Dispute.State.OPEN).first()
+    if found is None or not {_Reason.TIE.value, _Reason.LOW.value}.issuperset(found.reasons):
+        return False
+    found.state, found.closed_at = Dispute.State.DISMISSED, at
+    found.save(update_fields=["state", "closed_at"])
+    return True

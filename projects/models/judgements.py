@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -47,6 +49,9 @@ class Annotation(models.Model):
     guideline_version = models.PositiveIntegerField(default=1)
     active_ms = models.PositiveIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
+
+    # Since when this person's votes count for nothing: read together with the row, see projects.queries.
+    excluded_at: datetime | None = None
 
     class Meta:
         constraints = [

@@ -1,0 +1,205 @@
+"""From all votes of a project to tables of how people answer, and which method is right most often."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from projects.quality import crowd
+from projects.quality.calibration import Calibration
+from projects.quality.consensus import pooled_accuracy
+from projects.quality.crowd import Ints
+from projects.trust.book import Book, Table, coin
+
+# More numbers than these are not kept of people's confusions, nor worked with: people x labels x labels.
+KEPT: Final = 200_000
+WORKED: Final = 10_000_000
+# Items with two votes that a person needs before people are told apart; and votes a label before it is
+# counted what each confuses.
+JOINT: Final = 30
+PER_LABEL: Final = 100
+# Decided items from which on they choose the method, and the newest ones that are looked at.
+ENOUGH: Final = 50
+LOOKED_AT: Final = 2_000
+
+Answer = frozenset[int]
+
+
+@dataclass(frozen=True)
+class Ballots:
+    """All votes, one a row; ``answers`` are sets of classes, in a single choice of one.
+
+    ``items`` and ``people`` are places in ``item_ids`` and ``user_ids``.
+    """
+
+    items: Ints
+    people: Ints
+    answers: Sequence[Answer]
+    item_ids: Ints
+    user_ids: Ints
+    classes: tuple[int, ...]
+    multi: bool
+    ordinal: bool = False
+
+    @classmethod
+    def of(
+        cls, rows: Iterable[tuple[int, int, Answer]], classes: tuple[int, ...], multi: bool, ordinal: bool
+    ) -> Ballots:
+        """``rows`` are item id, user id and answer; what is not among the classes is left out."""
+        allowed = set(classes)
+        kept = [row for row in rows if allowed.issuperset(row[2]) and (multi or row[2])]
+        ids = np.array([row[:2] for row in kept], dtype=np.int64).reshape(-1, 2)
+        item_ids, items = np.unique(ids[:, 0], return_inverse=True)
+        user_ids, people = np.unique(ids[:, 1], return_inverse=True)
+        answers = [row[2] for row in kept]
+        return cls(items, people, answers, item_ids, user_ids, classes, multi, ordinal)
+
+    @property
+    def joint(self) -> Ints:
+        """Votes of each person on items with two votes or more (p,)."""
+        heard = np.bincount(self.items, minlength=len(self.item_ids))[self.items] > 1
+        return np.bincount(self.people[heard], minlength=len(self.user_ids))
+
+    def questions(self) -> Mapping[int, Ints]:
+        """The classes (m,) that were said, by question: one, under 0, or for each label no or yes."""
+        if self.multi:
+            return {pk: np.array([int(pk in one) for one in self.answers], np.intp) for pk in self.classes}
+        column = {pk: at for at, pk in enumerate(self.classes)}
+        return {0: np.array([column[next(iter(one))] for one in self.answers], np.intp)}
+
+
+def fit(ballots: Ballots, method: str) -> Book:
+    """Fit every question by one method; where there are too many numbers, by a simpler one."""
+    return Book(ballots.classes, _tables(ballots, method), method)
+
+
+def methods(ballots: Ballots) -> list[str]:
+    """Those that can be worked with: the simplest first."""
+    k = 2 if ballots.multi else len(ballots.classes)
+    numbers = len(ballots.user_ids) * k * k
+    if numbers > WORKED:
+        return ["majority"]
+    kept = numbers * (len(ballots.classes) if ballots.multi else 1)
+    return list(crowd.METHODS if kept <= KEPT else crowd.METHODS[:2])
+
+
+def _tables(ballots: Ballots, method: str) -> dict[int, Table]:
+    return {pk: _table(ballots, said, method) for pk, said in ballots.questions().items()}
+
+
+def _table(ballots: Ballots, said: Ints, method: str) -> Table:
+    k = 2 if ballots.multi else len(ballots.classes)
+    if len(ballots.user_ids) * k * k > WORKED:
+        return Table(np.full(k, 1 / k), coin(_right(ballots, said), k, ballots.ordinal), {}, ballots.ordinal)
+    found = crowd.fit(ballots.items, ballots.people, said, k, method)
+    if method == "dawid-skene":
+        people = dict(zip(ballots.user_ids.tolist(), found.rows[:-1], strict=True))
+        return Table(found.prior, found.rows[-1], people, ballots.ordinal)
+    right = found.rows[:, 0, 0].tolist()
+    pooled = coin(right.pop(), k, ballots.ordinal)
+    people = dict(zip(ballots.user_ids.tolist(), right, strict=True)) if method == "one-coin" else {}
+    return Table(found.prior, pooled, people, ballots.ordinal)
+
+
+def _right(ballots: Ballots, said: Ints) -> float:
+    """How often one answer is right, from equal pairs, without a matrix a person."""
+    k = len(ballots.classes)
+    both = np.unique(ballots.items * k + said, return_counts=True)[1]
+    sizes = np.bincount(ballots.items)
+    pairs, agree = int((sizes * (sizes - 1)).sum() / 2), int((both * (both - 1)).sum() / 2)
+    return pooled_accuracy(agree, pairs, k)
+
+
+# --- which one -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A method's book, and on decided items: how sure it was (d,), and whether it was right (d,)."""
+
+    book: Book
+    confidence: crowd.Floats
+    right: crowd.Floats
+
+
+def tried(ballots: Ballots, method: str, decided: Mapping[int, Sequence[Answer]]) -> Tried:
+    """Fit a method, and look how often what the votes come to is among the right answers of an item."""
+    book = fit(ballots, method)
+    known = np.isin(ballots.item_ids, np.array(list(decided), dtype=np.int64))
+    places = np.flatnonzero(known)[-LOOKED_AT:]
+    rows = _by_item(ballots, places)
+    found = [_chosen(book, ballots, rows[place]) for place in places.tolist()]
+    right = [
+        float(answer in decided[int(ballots.item_ids[place])])
+        for (answer, _sure), place in zip(found, places.tolist(), strict=True)
+    ]
+    return Tried(book, np.array([sure for _answer, sure in found]), np.array(right))
+
+
+def _by_item(ballots: Ballots, places: Ints) -> dict[int, list[int]]:
+    wanted = np.isin(ballots.items, places)
+    rows: dict[int, list[int]] = {}
+    for row, place in zip(np.flatnonzero(wanted).tolist(), ballots.items[wanted].tolist(), strict=True):
+        rows.setdefault(place, []).append(row)
+    return rows
+
+
+def _chosen(book: Book, ballots: Ballots, rows: list[int]) -> tuple[Answer, float]:
+    """What one item's votes come to, and how sure that is, as the live rule says it."""
+    people = ballots.user_ids[ballots.people[rows]].tolist()
+    said = [ballots.answers[row] for row in rows]
+    if not ballots.multi:
+        column = {pk: at for at, pk in enumerate(ballots.classes)}
+        pairs = [(at, column[next(iter(one))]) for at, one in enumerate(said)]
+        table = book.tables[0]
+        posterior = crowd.posterior(pairs, table.rows(people), table.prior)
+        return frozenset({ballots.classes[int(posterior.argmax())]}), float(posterior.max())
+    answer, sure = set(), 1.0
+    for pk, table in book.tables.items():
+        pairs = [(at, int(pk in one)) for at, one in enumerate(said)]
+        yes = float(crowd.posterior(pairs, table.rows(people), table.prior)[1])
+        sure *= max(yes, 1 - yes)
+        if yes > 0.5:
+            answer.add(pk)
+    return frozenset(answer), sure
+
+
+def chosen(ballots: Ballots, found: Mapping[str, Tried]) -> str:
+    """The method to use: what suits the votes, unless another is right clearly more often.
+
+    Majority until people have 30 items in common with others; one accuracy a person until they have a
+    hundred votes a label; then confusions. Another one takes over from 50 decided items on, where it is right
+    more often by more than chance does (one standard error of the difference).
+    """
+    joint = ballots.joint
+    usual = float(np.median(joint[joint > 0])) if (joint > 0).any() else 0.0
+    k = 2 if ballots.multi else len(ballots.classes)
+    best = "majority" if usual < JOINT else "one-coin" if usual < PER_LABEL * k else "dawid-skene"
+    if best not in found:
+        best = list(found)[-1]
+    for method, one in found.items():
+        differs = one.right - found[best].right
+        if len(differs) >= ENOUGH and differs.sum() > np.sqrt((differs != 0).sum()):
+            best = method
+    return best
+
+
+def differing(ballots: Ballots, method: str, settled: Mapping[int, Sequence[Answer]]) -> int:
+    """Of items with two votes or more, how many a method would settle otherwise than they are."""
+    book = fit(ballots, method)
+    several = np.bincount(ballots.items, minlength=len(ballots.item_ids)) > 1
+    known = np.isin(ballots.item_ids, np.array(list(settled), dtype=np.int64))
+    places = np.flatnonzero(known & several)
+    rows = _by_item(ballots, places)
+    return sum(
+        _chosen(book, ballots, rows[place])[0] not in settled[int(ballots.item_ids[place])]
+        for place in places.tolist()
+    )
+
+
+def calibration(one: Tried) -> Calibration | None:
+    """What its confidence is worth."""
+    return Calibration.of(one.confidence, one.right > 0.5)
