@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import blake2b
 from typing import Final
@@ -117,7 +117,8 @@ def decide(lead: Membership, decision: Decision, seen: Mapping[int, int], at: da
         if one.pk not in together:
             done.left_out.append((one, _("It is no longer like the others.")))
             continue
-        resolving.decide(one, item, decision, acting)
+        # One line for the guidelines, not one for each.
+        resolving.decide(one, item, replace(decision, line="") if done.disputes else decision, acting)
         done.disputes.append(one)
     if not done.disputes:
         raise resolving.Stale(_("All of them changed since you opened this page. Look again, then decide."))

@@ -19,6 +19,8 @@ from projects.votes import Flag, Vote
 PAGE_SIZE: Final = 40
 # Sets of answers are compared among so many disputes, the most urgent ones.
 COMPARED: Final = 2000
+# Reasons as text: SQLite has no operator for a value in a JSON list.
+_LISTED: Final = Cast("reasons", TextField())
 WHO: Final = ("mine", "nobody", "all")
 
 
@@ -52,7 +54,8 @@ def waiting(project_id: int, wanted: Wanted = Wanted(), user_id: int = 0) -> Que
     """Open disputes in the order of work: the most urgent first, among equals the oldest."""
     found = Dispute.objects.filter(project_id=project_id, state=Dispute.State.OPEN)
     if wanted.reason:
-        found = _with_reasons(found).filter(listed__contains=f'"{wanted.reason}"')
+        named = found.alias(listed=_LISTED)
+        found = named.filter(listed__contains=f'"{wanted.reason}"')
     if wanted.who == "mine":
         found = found.filter(assigned_to_id=user_id)
     if wanted.who == "nobody":
@@ -74,7 +77,7 @@ def decided(project_id: int) -> QuerySet[Dispute]:
 
 def counts(project_id: int, user_id: int = 0) -> dict[str, int]:
     """How many disputes wait: in all, mine, nobody's, overdue, and by reason."""
-    listed = _with_reasons(waiting(project_id).order_by())
+    listed = waiting(project_id).order_by().alias(listed=_LISTED)
     wanted = {
         reason: Count("pk", filter=Q(listed__contains=f'"{reason}"')) for reason in Dispute.Reason.values
     }
@@ -213,8 +216,3 @@ def summary(project: Project, dispute: Dispute) -> dict[str, Any]:
         "flags": votes.flags(dispute.item),
         "together": Resolution.objects.filter(bulk=resolution.bulk).count() if resolution.bulk else 0,
     }
-
-
-def _with_reasons(found: QuerySet[Dispute]) -> QuerySet[Dispute]:
-    """Make reasons searchable: SQLite has no operator for a value in a JSON list."""
-    return found.alias(listed=Cast("reasons", TextField()))

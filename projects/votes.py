@@ -140,7 +140,7 @@ def fastest_ms(project: Project, policy: Policy) -> float:
     if policy.fastest_seconds:
         return policy.fastest_seconds * 1000
     timed = Annotation.objects.filter(project=project, active_ms__isnull=False).order_by("-pk")
-    times = list(timed.values_list("active_ms", flat=True)[:TIMED])
+    times = [ms for ms in timed.values_list("active_ms", flat=True)[:TIMED] if ms is not None]
     return FAST_SHARE * median(times) if times else 0.0
 
 

@@ -138,7 +138,7 @@ def test_the_model_speaks_only_when_it_was_asked_and_that_is_noted(client, proje
     lead = signed_in(client, project)
     dispute = dispute_next(project)
     assert "Unsure between" not in page(client, dispute).content.decode()
-    fragment = post(client, dispute, model="1", chosen="labels:1")
+    fragment = post(client, dispute, model="1", choice="labels:1")
     assert "Unsure between refund and billing" in fragment.content.decode()
     assert not Event.objects.filter(action="dispute.model_shown").exists()
     for _ in range(2):

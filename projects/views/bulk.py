@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -15,14 +16,28 @@ from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from projects import access, alike, disputes, labelset, precedents, resolving, votes
+from projects import access, alike, disputes, labelset, resolving, votes
 from projects.errors import Refused
 from projects.models import Dispute, Label, Membership, Project, Resolution
 from projects.views import common, dispute_page
-from projects.views.dispute_page import Shown
+from projects.views.dispute_page import PLAIN, Shown
 
 # Left-out items that a message names.
 NAMED = 10
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of the answers that were given, under a letter; ``value`` is what the form sends."""
+
+    letter: str
+    value: str
+    said: str
+    labels: list[Label]
+
+    @property
+    def key(self) -> str:
+        return self.letter.lower()
 
 
 @never_cache
@@ -78,9 +93,7 @@ def _name(request: HttpRequest, done: alike.Done) -> None:
     messages.warning(request, words + tail)
 
 
-def _page(
-    request: HttpRequest, member: Membership, dispute: Dispute, shown: Shown = Shown()
-) -> HttpResponse:
+def _page(request: HttpRequest, member: Membership, dispute: Dispute, shown: Shown = PLAIN) -> HttpResponse:
     frame = dispute_page.frame(member)
     group = alike.group(dispute, member)
     context: dict[str, Any] = {
@@ -100,9 +113,10 @@ def _page(
 def _group(member: Membership, group: alike.Group) -> dict[str, Any]:
     project, labels = member.project, votes.named(member.project)
     together = group.disputes[: alike.MOST]
+    names = {pk: label.name for pk, label in labels.items()}
     choices = [
-        (choice, votes.worded(choice, {pk: label.name for pk, label in labels.items()}), _of(choice, labels))
-        for choice in group.answers.split("~")
+        Choice(letter, choice, votes.worded(choice, names), _of(choice, labels))
+        for letter, choice in zip(votes.LETTERS, group.answers.split("~"), strict=False)
     ]
     leaning = next((label for label in labels.values() if label.position == group.leaning), None)
     gold = Resolution.Reason.GOLD_WRONG
@@ -114,9 +128,8 @@ def _group(member: Membership, group: alike.Group) -> dict[str, Any]:
         "leaning": leaning,
         "multi": project.task == Project.Task.MULTI,
         "labels": list(labelset.shown(project)),
-        "voted": {label.pk for _choice, _words, chosen in choices for label in chosen},
+        "voted": {label.pk for one in choices for label in one.labels},
         "cant_tell_said": Resolution.Outcome.CANT_TELL in group.answers.split("~"),
-        "recent": precedents.recent(project, [one for _c, _w, chosen in choices for one in chosen], but=0),
         "why": [choice for choice in Resolution.Reason.choices if choice[0] != gold],
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from django.db.models import prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
@@ -38,7 +38,10 @@ class Shown:
     status: int = 200
 
 
-def page(request: HttpRequest, member: Membership, dispute: Dispute, shown: Shown = Shown()) -> HttpResponse:
+PLAIN: Final = Shown()
+
+
+def page(request: HttpRequest, member: Membership, dispute: Dispute, shown: Shown = PLAIN) -> HttpResponse:
     """Answer with the page of one dispute."""
     project, item = member.project, dispute.item
     is_open = dispute.state == Dispute.State.OPEN

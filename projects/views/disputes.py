@@ -128,7 +128,7 @@ def _ask(request: HttpRequest, member: Membership, dispute: Dispute) -> HttpResp
 
 def _model(request: HttpRequest, member: Membership, dispute: Dispute) -> HttpResponse:
     """Show what the model says. Who has chosen by then was not led by it, so only others are noted."""
-    if dispute.state == Dispute.State.OPEN and not request.POST.get("chosen"):
+    if dispute.state == Dispute.State.OPEN and not request.POST.get("choice"):
         assigning.model_shown(dispute, member)
     if not common.by_htmx(request):
         given = dispute_page.filled(request.POST)

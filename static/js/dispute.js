@@ -11,12 +11,15 @@ const choices = [...(others?.querySelectorAll(".choice") ?? [])];
 // What nobody voted for needs a note: the browser then asks for it before anything is sent.
 function requireNote() {
   const chosen = form.querySelector('input[name="choice"]:checked');
-  note.required = Boolean(chosen) && !("said" in chosen.dataset);
+  const unsaid = chosen?.value === "both" && form.querySelector('input[name="accept"]:checked:not([data-voted])');
+  note.required = Boolean(chosen) && (!("said" in chosen.dataset) || Boolean(unsaid));
 }
 
 form?.addEventListener("change", (event) => {
   if (event.target.name === "label") document.getElementById("other").checked = true;
   requireNote();
+  // Who has chosen may know what the model says.
+  if (event.target.name === "choice") document.getElementById("model-open")?.click();
 });
 
 function show(words) {
@@ -51,16 +54,24 @@ others?.querySelector("summary").addEventListener("click", (event) => {
   if (others.open) (find ?? others.querySelector("input")).focus();
 });
 
+// What is unfolded to be filled in has the cursor at once.
+for (const box of document.querySelectorAll(".gap-line, .ask-lead")) {
+  box.addEventListener("toggle", () => { if (box.open) box.querySelector("select, textarea").focus(); });
+}
+
+const places = { w: note, q: document.getElementById("remark") };
+
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && event.target.closest("#decision textarea, #decision input[type=search]")) {
+  if (event.key === "Escape" && event.target.closest("main :is(textarea, select, input[type=search])")) {
     event.preventDefault();
     heading.focus();
     return;
   }
   if (document.body.dataset.singleKeys === "off" || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.key !== "w" || !note || event.target.closest("input[type=search], textarea, dialog[open]")) return;
+  const place = places[event.key];
+  if (!place || event.target.closest("input[type=search], select, textarea, dialog[open]")) return;
   event.preventDefault();
-  note.focus();
+  place.focus();
 });
 
 fold();
