@@ -85,7 +85,7 @@ def _store(membership: Membership, rules: Rules, submission: Submission, at: dat
     queue.hold(membership)
     assignment = _assignment(membership, submission.item_id)
     item = assignment.item
-    revisions = list(Annotation.objects.filter(item=item).order_by("pk"))
+    revisions = list(queries.revisions([item.pk]))
     ours = [row for row in revisions if row.annotator_id == membership.user_id]
     if any(row.submission == submission.id for row in ours):
         return Verdict(submission.id, "duplicate")
@@ -98,6 +98,7 @@ def _store(membership: Membership, rules: Rules, submission: Submission, at: dat
         submission = replace(submission, reason=gold.TRAINING)
     decided = item.state == Item.State.EXCLUDED or item.settled_source == Item.Source.ADJUDICATED
     said = _annotate(membership, submission, before, assignment.entry, at)
+    said.excluded_at = membership.excluded_at
     revisions.append(said)
     _count(membership, before, submission)
     _move(assignment, submission.kind, at + timedelta(minutes=rules.policy.lease_minutes))
