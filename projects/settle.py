@@ -363,7 +363,7 @@ def _remember(item: Item, said: Sequence[Annotation]) -> None:
         and one.guideline_version >= item.votes_from
         and (one.excluded_at is None or one.excluded_at >= since)
     ]
-    if set(then) < set((item.former or {}).get("votes", ())):
+    if set(then) <= set((item.former or {}).get("votes", ())):
         return
     kept = {name: getattr(item, name) for name in KEPT}
     item.former = {**_former(item), **kept, "votes": then, "settled_at": since.isoformat()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -40,13 +39,13 @@ def seconds_of(membership: Membership) -> list[float]:
         kind__in=Annotation.COUNTED,
         active_ms__isnull=False,
     )
-    times: Sequence[int] = mine.order_by("-pk").values_list("active_ms", flat=True)[:PACED]
-    return [milliseconds / 1000 for milliseconds in times]
+    times = mine.order_by("-pk").values_list("active_ms", flat=True)[:PACED]
+    return [(milliseconds or 0) / 1000 for milliseconds in times]
 
 
 @transaction.atomic
 def start(membership: Membership, minutes: int, at: datetime | None = None) -> Shift:
-    """Begin a shift sized to the person's pace; one that is going on ends first. What is held moves into it."""
+    """Begin a shift sized to the person's pace; one that is going on ends. What is held moves into it."""
     if not LEAST <= minutes <= MOST:
         raise Refused(_("A shift lasts between five minutes and twelve hours."))
     at = at or now()
