@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from projects import audit
 from projects.errors import Refused
 from projects.models import Membership, Project
+from projects.trust import calibration
 
 
 def members(project: Project) -> QuerySet[Membership]:
@@ -27,16 +28,19 @@ def add(
     """
     held = audit.hold(project)
     membership, created = Membership.objects.get_or_create(
-        project=held, user_id=user.pk, defaults={"role": role}
+        project=held, user_id=user.pk, defaults={"role": role, "read_version": held.guideline_version}
     )
     if not created:
         if membership.active:
             return membership, False
+        # Whoever comes back reads the guidelines as they are now, like everybody who joins.
         membership.role, membership.active = role, True
-        membership.save(update_fields=["role", "active"])
+        membership.read_version = held.guideline_version
+        membership.save(update_fields=["role", "active", "read_version"])
     after = {"role": role, "active": True}
     before = None if created else {"active": False}
     audit.record(held, actor, "member.added", str(membership.user), before=before, after=after)
+    calibration.resize(held)
     return membership, True
 
 
@@ -53,6 +57,7 @@ def change_role(membership: Membership, actor: AbstractBaseUser, role: str) -> N
     audit.record(
         held, actor, "member.role_changed", str(member.user), before={"role": before}, after={"role": role}
     )
+    calibration.resize(held)
 
 
 @transaction.atomic
@@ -68,6 +73,7 @@ def deactivate(membership: Membership, actor: AbstractBaseUser) -> None:
     audit.record(
         held, actor, "member.left", str(member.user), before={"active": True}, after={"active": False}
     )
+    calibration.resize(held)
 
 
 def _keep_an_admin(project: Project, member: Membership) -> None:

@@ -16,7 +16,9 @@ PLAIN: Final[dict[str, Promise]] = {
     "random_order": gettext_lazy("Next in random order"),
     "random": gettext_lazy("Drawn at random"),
     "next_best": gettext_lazy("Next best by the last scores"),
+    "calibration": gettext_lazy("One of the first items, which everybody labels"),
     "lead_asked": gettext_lazy("A lead asked for another vote"),
+    "guidelines": gettext_lazy("Asked again, because the guidelines have changed"),
     "control": gettext_lazy("Drawn at random, to compare the strategy with"),
     "feedback": gettext_lazy("Asked again, because the model was said to be wrong about it in use"),
 }

@@ -9,9 +9,10 @@ from django.core.files.base import File
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from projects import audit, uploads
+from projects import audit, guidelines, uploads
 from projects.errors import Refused
 from projects.models import Membership, Policy, Project, Upload
+from projects.trust import calibration
 
 State = Project.State
 
@@ -96,6 +97,8 @@ def start(project: Project, actor: AbstractBaseUser) -> None:
     if lacks := missing(held):
         raise Refused(" ".join(lacks))
     _move(held, actor, State.ACTIVE, "project.started")
+    guidelines.first(held)
+    calibration.begin(held)
     uploads.release_all(held, actor)
 
 

@@ -10,6 +10,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from projects import queries
 from projects.models import Project, QueueEntry
+from projects.trust import calibration
 from sampling import claims, generations
 from sampling.models import FeatureShard, Round
 
@@ -23,6 +24,9 @@ def is_due(project: Project) -> bool:
     """Whether enough has been said since the last round for another one to pay."""
     if generations.usable(project) is None:
         return False
+    if not calibration.done(project):
+        # No training before leads are through with the first items. The very first batch needs no model.
+        return not project.rounds.exists() and not two_labels_known(project)
     batch = project.policy.batch_size
     new = queries.answers_since_round(project)
     if not project.model_versions.exists():

@@ -20,6 +20,7 @@ from projects import audit, labelset, signals
 from projects.files import claims
 from projects.models import Event, Item, Project, Upload
 from projects.tracing import REQUEST
+from projects.trust import calibration
 
 # A staged row: these, and the names of known labels (null: not known).
 STAGED: Final = (
@@ -65,6 +66,7 @@ def publish(batch: Batch, staged: Iterable[list[Any]], outcome: dict[str, Any]) 
             ):
                 raise _Raced
             _record(batch, count)
+            calibration.begin(batch.project)
     except (_Raced, IntegrityError):
         # The upload is still ours: the transaction that ended it was rolled back.
         batch.upload.refresh_from_db()
