@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 from django.core.cache import caches
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, Sum
 
-from projects.models import Annotation, Item, Label, Membership, Policy, Project, QueueEntry
+from projects.models import Annotation, Assignment, Item, Label, Membership, Policy, Project, QueueEntry
 from projects.quality import consensus
 
 Value = TypeVar("Value")
@@ -96,6 +96,15 @@ def askable(project_id: int, item_id: int, skill: str = "") -> list[Membership]:
 def pool(project: Project) -> QuerySet[Item]:
     """Open items that a strategy may pick: neither hold-out nor agreement sample."""
     return Item.objects.filter(project=project, state=Item.State.OPEN, holdout=False, agreement=False)
+
+
+def stuck(project: Project) -> QuerySet[Item]:
+    """Items that wait for nobody and are not settled: every answer asked for is in, and no lead has them."""
+    state = Assignment.State
+    held = Assignment.objects.filter(item=OuterRef("pk"), state__in=(state.LEASED, state.SENT_BACK))
+    full = QueueEntry.objects.filter(item=OuterRef("pk"), state=QueueEntry.State.LIVE, free=0)
+    waiting = (Item.State.OPEN, Item.State.STALE)
+    return Item.objects.filter(Exists(full), ~Exists(held), project=project, state__in=waiting)
 
 
 def training(project: Project, *only: Q | Exists) -> Iterator[Known]:

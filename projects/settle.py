@@ -5,17 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
+from django.db import transaction
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import now
 
 from projects import audit, places, queries, queue, weighing
 from projects.audit import Act
+from projects.changing import EMPTY as EMPTY
+from projects.changing import FIXED as FIXED
+from projects.changing import become as become
+from projects.changing import dispute as dispute
+from projects.changing import former_of
+from projects.changing import lock as lock
 from projects.models import Annotation, Dispute, Item, Project, QueueEntry, Resolution
 from projects.quality.asking import Rule
 from projects.queries import Rules
-from projects.trust import escalation, spotchecks
+from projects.trust import escalation, spotchecks, staleness
 from projects.weighing import CANT_TELL, Vote, Weighed
 
 _Reason = Dispute.Reason
@@ -23,41 +30,6 @@ _Reason = Dispute.Reason
 CHUNK: Final = 200
 # What is kept of a settlement besides its labels.
 KEPT: Final = ("posterior", "method", "soft", "estimate")
-# What an item's label rests on, as it is while there is none.
-EMPTY: dict[str, Any] = {
-    "state": Item.State.OPEN,
-    "settled_labels": None,
-    "settled_source": "",
-    "settled_at": None,
-    "posterior": None,
-    "method": "",
-    "soft": None,
-    "estimate": 0,
-}
-# Votes change nothing about these.
-FIXED = {Item.Source.ADJUDICATED, Item.Source.GOLD, Item.Source.SEED}
-
-
-def lock(item_id: int) -> Item:
-    """Load what an item's label rests on, without its content, and hold it until the transaction ends."""
-    content = ("text", "metadata", "gold")
-    return Item.objects.select_for_update(no_key=True).defer(*content).get(pk=item_id)
-
-
-def become(item: Item, act: Act, at: datetime, **changes: Any) -> None:
-    """Change what an item's label rests on, and write it down: the only way in which that changes.
-
-    Fields that are not named are emptied, but for ``former`` and ``votes_from``. Where nothing differs,
-    nothing is written down.
-    """
-    before = audit.facts(item)
-    for name, empty in EMPTY.items():
-        setattr(item, name, changes.pop(name, empty))
-    for name, value in changes.items():
-        setattr(item, name, value)
-    item.save(update_fields=[*EMPTY, "former", "votes_from"])
-    if audit.facts(item) != before:
-        audit.item_changed(item, before, act, at)
 
 
 @dataclass(frozen=True)
@@ -83,7 +55,9 @@ class Case:
         at: datetime,
     ) -> Case:
         votes = weighing.counted(rules, item, said)
-        return cls(project, rules, item, votes, sum(map(weighing.asked, said)), act, at)
+        # What was said before the labels changed their meaning fills no place: it is asked anew.
+        answered = sum(weighing.asked(one) and one.guideline_version >= item.votes_from for one in said)
+        return cls(project, rules, item, votes, answered, act, at)
 
     @property
     def required(self) -> int:
@@ -164,37 +138,6 @@ def _flagged(item: Item, said: Sequence[Annotation]) -> bool:
         return False
     heard = item.disputes.filter(state=Dispute.State.SENT_BACK).order_by("-closed_at").first()
     return heard is None or heard.closed_at is None or max(flags) > heard.closed_at
-
-
-def dispute(item: Item, reasons: Sequence[str], act: Act, at: datetime) -> Dispute:
-    """Hand an item to a lead: one open dispute an item, further reasons are added to it.
-
-    What a settled item was settled as stays with it as ``former``.
-    """
-    found = Dispute.objects.filter(item=item, state=Dispute.State.OPEN).first()
-    known = found.reasons if found else []
-    new = [reason for reason in dict.fromkeys(reasons) if reason not in known]
-    priority, due = escalation.urgency(act.project, act.project.policy, item, [*known, *new], at)
-    if found is None:
-        found = Dispute.objects.create(
-            project_id=item.project_id, item=item, reasons=new, priority=priority, due_at=due, opened_at=at
-        )
-    elif new:
-        found.reasons, found.priority = [*known, *new], priority
-        found.version += 1
-        found.save(update_fields=["reasons", "priority", "version"])
-    former = _former(item) if item.state == Item.State.SETTLED else item.former
-    become(item, act, at, state=Item.State.DISPUTED, former=former)
-    queue.withdraw([item.pk])
-    return found
-
-
-def _former(item: Item) -> dict[str, Any]:
-    """What a settled item was settled as, kept while somebody looks at it again."""
-    known: dict[str, Any] = item.former or {}
-    if item.settled_at and known.get("settled_at") == item.settled_at.isoformat():
-        return known  # With the votes that it rested on.
-    return {"labels": item.settled_labels, "source": item.settled_source, "version": item.votes_from}
 
 
 def apply_resolution(item: Item, resolution: Resolution, act: Act) -> None:
@@ -322,12 +265,15 @@ def _in_doubt(case: Case, found: Weighed) -> None:
 
 def _settle(case: Case, found: Weighed) -> None:
     item = case.item
+    answer = None if found.answer == CANT_TELL else sorted(found.answer)
+    if staleness.reconfirm(case.rules, item, answer, case.act, case.at):
+        return
     become(
         item,
         case.act,
         case.at,
         state=Item.State.SETTLED,
-        settled_labels=None if found.answer == CANT_TELL else sorted(found.answer),
+        settled_labels=answer,
         settled_source=Item.Source.SINGLE if len(case.votes) == 1 else Item.Source.CONSENSUS,
         settled_at=case.at,
         posterior=found.posterior,
@@ -348,6 +294,16 @@ def _reopen(case: Case) -> None:
 # --- exactly as it was -----------------------------------------------------------------------------------
 
 
+def look_again(project: Project) -> int:
+    """Judge open items anew for which every answer that was asked for is in; return how many changed.
+
+    None is left so by an answer; a change of settings or of how votes are weighed may leave some.
+    """
+    with transaction.atomic():
+        ids = list(queries.stuck(project).order_by("pk").values_list("pk", flat=True)[:CHUNK])
+        return rejudge_items(project, ids, Act(project, policy_version=project.policy.version))
+
+
 def _remember(item: Item, said: Sequence[Annotation]) -> None:
     """Keep with an item settled by votes on which ones, and as what, before it is judged anew.
 
@@ -366,7 +322,7 @@ def _remember(item: Item, said: Sequence[Annotation]) -> None:
     if set(then) <= set((item.former or {}).get("votes", ())):
         return
     kept = {name: getattr(item, name) for name in KEPT}
-    item.former = {**_former(item), **kept, "votes": then, "settled_at": since.isoformat()}
+    item.former = {**former_of(item), **kept, "votes": then, "settled_at": since.isoformat()}
 
 
 def _restored(case: Case) -> bool:
