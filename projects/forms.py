@@ -9,8 +9,17 @@ from django.core.validators import validate_email
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from projects import files, labelset
-from projects.models import Item, Label, Membership, Project, QueueEntry, Upload
+from projects import files, guidelines, labelset
+from projects.models import (
+    GuidelineNote,
+    GuidelineVersion,
+    Item,
+    Label,
+    Membership,
+    Project,
+    QueueEntry,
+    Upload,
+)
 
 if TYPE_CHECKING:
     OfProject = forms.ModelForm[Project]
@@ -171,6 +180,20 @@ class LabelLinesForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}),
     )
 
+    # Asked of a project at work only: whether settled items may belong under a new label.
+    concerns = forms.ChoiceField(required=False, choices=[(kind, kind) for kind in (*guidelines.READ, "")])
+    labels = forms.ModelMultipleChoiceField(required=False, queryset=Label.objects.none())
+
+    def __init__(self, project: Project, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["labels"].queryset = labelset.shown(project)  # type: ignore[attr-defined]
+
+    def news(self) -> guidelines.News:
+        """Return what the new labels mean: breaking, unless nothing that is settled belongs under them."""
+        kind = self.cleaned_data["concerns"] or GuidelineVersion.Kind.BREAKING
+        chosen = self.cleaned_data["labels"] if kind == GuidelineVersion.Kind.BREAKING else ()
+        return guidelines.News(kind, labels=tuple(label.pk for label in chosen))
+
     def clean_lines(self) -> list[labelset.Draft]:
         drafts = labelset.drafts_from(self.cleaned_data["lines"])
         if not drafts:
@@ -203,7 +226,7 @@ class LabelForm(OfLabel):
 
 
 class GuidelinesForm(forms.Form):
-    """Markdown, with the version that the writer started from."""
+    """Markdown, with the version that the writer started from, and what the change means."""
 
     text = forms.CharField(
         label=gettext_lazy("Guidelines"),
@@ -213,7 +236,61 @@ class GuidelinesForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 16}),
     )
     seen = forms.IntegerField(widget=forms.HiddenInput)
-    reason = forms.CharField(label=gettext_lazy("What changed, and why"), required=False, max_length=500)
+    kind = forms.ChoiceField(
+        label=gettext_lazy("What kind of change is it?"),
+        required=False,
+        choices=GuidelineVersion.Kind.choices,
+    )
+    labels = forms.ModelMultipleChoiceField(
+        label=gettext_lazy("Labels that it concerns"), required=False, queryset=Label.objects.none()
+    )
+    summary = forms.CharField(
+        label=gettext_lazy("What is new, in a sentence"), required=False, max_length=500
+    )
+    # Suggested lines that stand in the text.
+    notes = forms.ModelMultipleChoiceField(required=False, queryset=GuidelineNote.objects.none())
+
+    def __init__(self, project: Project, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        offered: dict[str, Any] = {"labels": labelset.shown(project), "notes": project.guideline_notes.all()}
+        for name, rows in offered.items():
+            self.fields[name].queryset = rows  # type: ignore[attr-defined]
+
+    def news(self) -> guidelines.News:
+        """Return what the change means; an editorial one concerns no label."""
+        given = self.cleaned_data
+        kind = given["kind"] or GuidelineVersion.Kind.EDITORIAL
+        chosen = () if kind == GuidelineVersion.Kind.EDITORIAL else given["labels"]
+        return guidelines.News(kind, given["summary"], tuple(label.pk for label in chosen))
+
+
+class MergeForm(forms.Form):
+    """Which label goes, and which one its answers count for."""
+
+    gone = forms.ModelChoiceField(label=gettext_lazy("Merge"), queryset=Label.objects.none())
+    into = forms.ModelChoiceField(label=gettext_lazy("into"), queryset=Label.objects.none())
+    summary = forms.CharField(
+        label=gettext_lazy("What is new, in a sentence"), required=False, max_length=500
+    )
+
+    def __init__(self, project: Project, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in {"gone", "into"} & set(self.fields):
+            self.fields[name].queryset = labelset.shown(project)  # type: ignore[attr-defined]
+
+
+class SplitForm(MergeForm):
+    """Which label goes, and the new ones in its place."""
+
+    into = None  # type: ignore[assignment]
+    lines = forms.CharField(
+        label=gettext_lazy("New labels, one a line"),
+        help_text=gettext_lazy("Name, tab, description, as from a table."),
+        required=False,
+        strip=False,
+        max_length=20_000,
+        widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}),
+    )
 
 
 class ReasonForm(forms.Form):
@@ -281,6 +358,7 @@ class ItemsForm(forms.Form):
             ("agreement", gettext_lazy("Agreement")),
             ("agreed", gettext_lazy("Agreement, several answers")),
             ("differ", gettext_lazy("Agreement, answers differ")),
+            ("first", gettext_lazy("First items, for everybody")),
             ("gold", gettext_lazy("Gold")),
         ],
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -13,8 +13,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from projects import audit
+from projects import audit, guidelines
 from projects.errors import Refused
+from projects.guidelines import Kind, News
 from projects.models import Label, Project
 
 # Given out by themselves, in this order; further labels are found by typing their name.
@@ -54,43 +55,61 @@ def drafts_from(text: str) -> list[Draft]:
 
 
 @transaction.atomic
-def add(project: Project, actor: AbstractBaseUser | None, drafts: Iterable[Draft]) -> list[Label]:
-    """Add the labels that are not there yet; a retired one comes back. Return those added."""
+def add(
+    project: Project, actor: AbstractBaseUser | None, drafts: Iterable[Draft], news: News | None = None
+) -> list[Label]:
+    """Add the labels that are not there yet; a retired one comes back. Return those added.
+
+    While people label that is a new version: breaking, since from now on they choose among more, unless
+    ``news`` says that nothing settled is concerned.
+    """
     held = audit.hold(project)
     present = {label.name.casefold(): label for label in held.labels.all()}
+    wanted = {draft.name.casefold(): draft for draft in reversed(list(drafts))}
+    missing = [draft for name, draft in reversed(wanted.items()) if name not in present]
+    back = [known for name in wanted if (known := present.get(name)) and known.retired_at]
+    for label in reversed(back):
+        _bring_back(held, label, actor)
+    added = [*reversed(back), *create(held, missing)]
+    if not added:
+        return []
+    names = [label.name for label in added]
+    subject = ngettext("%(count)s label", "%(count)s labels", len(names)) % {"count": len(names)}
+    guidelines.advance(held, actor, _news_of(added, news))
+    audit.record(held, actor, "label.added", subject, after={"names": names})
+    return added
+
+
+def create(held: Project, drafts: Sequence[Draft]) -> list[Label]:
+    """Make labels with the next positions, free keys and hues; the caller holds the project and says why."""
     highest = held.labels.aggregate(position=Max("position"), order=Max("order"))
     position = -1 if highest["position"] is None else highest["position"]
-    order = highest["order"] or 0
-    keys = _free_keys(present.values())
-    added = []
-    for draft in drafts:
-        known = present.get(draft.name.casefold())
-        if known and known.retired_at is None:
-            continue
-        if known:
-            restore(known, actor)
-            keys = [key for key in keys if key != known.key]
-        else:
-            position, order = position + 1, order + 1
-            _check_name(draft.name)
-            known = Label.objects.create(
+    keys = _free_keys(held.labels.all())
+    made = []
+    for number, draft in enumerate(drafts, start=1):
+        _check_name(draft.name)
+        made.append(
+            Label.objects.create(
                 project=held,
-                position=position,
-                order=order,
+                position=position + number,
+                order=(highest["order"] or 0) + number,
                 name=draft.name,
                 description=draft.description,
-                hue=position % HUES + 1,
+                hue=(position + number) % HUES + 1,
                 key=keys.pop(0) if keys else "",
             )
-        present[draft.name.casefold()] = known
-        added.append(known)
-    if sum(label.retired_at is None for label in present.values()) > MOST_LABELS:
+        )
+    if shown(held).count() > MOST_LABELS:
         raise Refused(_("A label set holds at most %(most)s labels.") % {"most": MOST_LABELS})
-    if added:
-        names = [label.name for label in added]
-        subject = ngettext("%(count)s label", "%(count)s labels", len(names)) % {"count": len(names)}
-        audit.record(held, actor, "label.added", subject, after={"names": names})
-    return added
+    return made
+
+
+def _news_of(added: list[Label], news: News | None) -> News:
+    names = ", ".join(label.name for label in added[:8]) + ("…" if len(added) > 8 else "")
+    summary = ngettext("New label: %(names)s.", "New labels: %(names)s.", len(added)) % {"names": names}
+    news = news or News(Kind.BREAKING)
+    told = f"{summary} {news.summary}".strip()
+    return replace(news, summary=told, migration={"add": [label.pk for label in added]})
 
 
 @transaction.atomic
@@ -112,15 +131,29 @@ def change(label: Label, actor: AbstractBaseUser, changes: dict[str, Any]) -> La
     for name, value in after.items():
         setattr(present, name, value)
     present.save(update_fields=list(after))
+    if news := _news_of_words(present, before, after):
+        guidelines.advance(held, actor, news)
     audit.record(held, actor, "label.changed", subject, before=before, after=after)
     return present
+
+
+def _news_of_words(label: Label, before: dict[str, Any], after: dict[str, Any]) -> News | None:
+    """An editorial version where people read other words: ids stay, so every answer keeps its label."""
+    if "name" in after:
+        change = {"label": label.pk, "from": before["name"], "to": after["name"]}
+        summary = _("«%(from)s» is called «%(to)s» now.") % change
+        return News(summary=summary, migration={"rename": change})
+    if "description" in after:
+        return News(summary=_("The description of «%(name)s» was changed.") % {"name": label.name})
+    return None
 
 
 @transaction.atomic
 def retire(label: Label, actor: AbstractBaseUser) -> None:
     """Take a label out of use: its column and the answers given with it keep their meaning.
 
-    While nothing is imported nothing can refer to it: then it is simply removed.
+    People read of it before they go on; nothing is asked again. While nothing is imported nothing can refer
+    to it: then it is simply removed.
     """
     held = audit.hold(label.project)
     present = Label.objects.filter(pk=label.pk, retired_at=None).first()
@@ -133,16 +166,29 @@ def retire(label: Label, actor: AbstractBaseUser) -> None:
     else:
         present.retired_at, present.key = timezone.now(), ""
         present.save(update_fields=["retired_at", "key"])
+    summary = _("«%(name)s» is no longer in use.") % {"name": present.name}
+    guidelines.advance(held, actor, News(Kind.CLARIFYING, summary, migration={"retire": label.pk}))
     audit.record(held, actor, "label.retired", present.name, after={"retired": True})
 
 
 @transaction.atomic
 def restore(label: Label, actor: AbstractBaseUser | None) -> None:
-    """Bring a retired label back, with a free key where there is one."""
+    """Bring a retired label back, with a free key where there is one; one that was merged stays away."""
     held = audit.hold(label.project)
     present = held.labels.exclude(retired_at=None).filter(pk=label.pk).first()
     if present is None:
         return
+    _bring_back(held, present, actor)
+    summary = _("«%(name)s» is in use again.") % {"name": present.name}
+    guidelines.advance(held, actor, News(Kind.CLARIFYING, summary, migration={"restore": present.pk}))
+
+
+def _bring_back(held: Project, label: Label, actor: AbstractBaseUser | None) -> None:
+    if label.merged_into:
+        raise Refused(
+            _("«%(name)s» was merged into «%(into)s». Give a new label another name.")
+            % {"name": label.name, "into": label.merged_into.name}
+        )
     keys = _free_keys(held.labels.all())
     label.retired_at, label.key = None, keys[0] if keys else ""
     label.save(update_fields=["retired_at", "key"])

@@ -91,6 +91,12 @@ _trust: list[URLPattern] = [
     path("projects/<int:project_id>/checks/<int:check_id>/", checks.check, name="check"),
     path("projects/<int:project_id>/shift/", shifts.shift, name="shift"),
     path("projects/<int:project_id>/guidelines/read/", versions.acknowledge, name="guidelines-read"),
+    path(
+        "projects/<int:project_id>/settings/guidelines/effect/", guidelines.effect, name="guidelines-effect"
+    ),
+    path(
+        "projects/<int:project_id>/guidelines/<int:number>/", guidelines.numbered, name="guidelines-numbered"
+    ),
     path("projects/<int:project_id>/settings/labels/merge/", versions.merge, name="labels-merge"),
     path("projects/<int:project_id>/settings/labels/split/", versions.split, name="labels-split"),
     path(
@@ -101,6 +107,7 @@ _trust: list[URLPattern] = [
     path("projects/<int:project_id>/items/<int:number>/comment/", comments.comment, name="comment"),
     path("projects/<int:project_id>/disputes/<int:dispute_id>/alike/", bulk.bulk, name="dispute-bulk"),
     path("notices/", notices.notices, name="notices"),
+    path("notices/<int:notice_id>/", notices.notice, name="notice"),
 ]
 
 urlpatterns: list[URLPattern] = [

@@ -45,10 +45,10 @@ def test_a_label_is_retired_and_brought_back(client, ada):
 
 
 def test_new_guidelines_are_a_version_that_can_be_compared(client, ada):
-    data = {"text": "# Rules\nOne.", "seen": "1", "reason": "Clearer"}
+    data = {"text": "# Rules\nOne.", "seen": "1", "summary": "Clearer"}
     assert client.post(at("settings-guidelines", ada), data).status_code == 302
     page = client.get(at("settings-guidelines", ada))
-    assert [event.after["version"] for event in page.context["versions"]] == [2]
+    assert [one.row.version for one in page.context["versions"]] == [2, 1]
     event = ada.project.events.get()
     shown = client.get(at("guidelines-version", ada, event.pk)).content.decode()
     assert "<ins># Rules</ins>" in shown

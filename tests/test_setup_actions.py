@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 
 from projects import files, guidelines, labelset, people, policies, setup, uploads
 from projects.errors import Refused
+from projects.guidelines import News
 from projects.labelset import Draft
 from projects.models import Item, Label, Membership, Policy, Project, Upload
 from tests.factories import make_admin, make_member, make_project, make_user
@@ -305,13 +306,16 @@ def test_a_policy_that_makes_no_sense_is_refused(changes):
 def test_guidelines_keep_every_version():
     project = make_project(guidelines="old")
     ada = make_admin(project)
-    guidelines.change(project, ada.user, "new\r\nlines", seen=1, reason="Clearer")
+    guidelines.change(project, ada.user, "new\r\nlines", seen=1, news=News(summary="Clearer"))
     guidelines.change(project, ada.user, "new\nlines", seen=2)
     project.refresh_from_db()
     assert (project.guidelines, project.guideline_version) == ("new\nlines", 2)
-    (event,) = guidelines.versions(project)
+    second, first = guidelines.versions(project)
+    assert [(one.row.version, one.row.text) for one in (first, second)] == [(1, "old"), (2, "new\nlines")]
+    assert second.row.summary == "Clearer"
+    event = project.events.get(action=guidelines.CHANGED)
     assert event.before == {"version": 1, "text": "old"}
-    assert event.after == {"version": 2, "text": "new\nlines"}
+    assert event.after == {"version": 2, "text": "new\nlines", "kind": "editorial", "labels": []}
 
 
 def test_two_people_do_not_overwrite_each_others_guidelines():

@@ -25,11 +25,12 @@ from projects.views import common
 def add(request: HttpRequest, project_id: int) -> HttpResponse:
     """Add the labels of the box, one a line."""
     member = access.as_admin(request.user, project_id)
-    form = LabelLinesForm(request.POST)
+    form = LabelLinesForm(member.project, request.POST)
     try:
         if not form.is_valid():
             raise Refused(" ".join(common.sentences(form)))
-        added = labelset.add(member.project, common.person(request), form.cleaned_data["lines"])
+        drafts = form.cleaned_data["lines"]
+        added = labelset.add(member.project, common.person(request), drafts, form.news())
     except Refused as refusal:
         if common.by_htmx(request):
             # What was typed stays where it is.
@@ -113,7 +114,7 @@ def editing(project: Project) -> dict[str, Any]:
         "labels": list(labelset.shown(project)),
         "retired": list(labelset.retired(project)),
         "kept": uploads.label_names_of_file(project),
-        "lines": LabelLinesForm(),
+        "lines": LabelLinesForm(project),
         "panel": common.panel(project),
     }
 

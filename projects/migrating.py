@@ -1,0 +1,275 @@
+"""Merge and split labels of a project at work: votes stay as they were, what they count for changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from time import monotonic
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+from django.db.models import Q, QuerySet, TextField
+from django.db.models.functions import Cast
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from projects import audit, guidelines, labelset, policies, settle
+from projects.audit import Act
+from projects.errors import Refused
+from projects.guidelines import News
+from projects.models import GuidelineVersion, Item, Label, Project
+from projects.trust import staleness
+from projects.trust.touching import CHUNK, Effect, effect, names_label
+
+Kind = GuidelineVersion.Kind
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """What a merge would map: settled items, known items, and answers that would count for the other."""
+
+    items: int
+    gold: int
+    votes: int
+
+
+@dataclass(frozen=True)
+class Merge:
+    """Which label goes, into which, and what people are told."""
+
+    gone: Label
+    into: Label
+    summary: str
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which label goes, what takes its place, and what people are told."""
+
+    gone: Label
+    parts: Sequence[labelset.Draft]
+    summary: str
+
+
+# --- merging ---------------------------------------------------------------------------------------------
+
+
+def merge_effect(project: Project, gone: Label) -> Mapped:
+    """Count what a merge would map, without changing anything."""
+    said = project.annotations.filter(superseded_by=None, kind="answer")
+    votes = said.alias(listed=Cast("labels", TextField())).filter(names_label("listed", [gone.pk]))
+    return Mapped(
+        _naming(project, gone.pk, "settled_labels").filter(state=Item.State.SETTLED).count(),
+        _naming(project, gone.pk, "gold").count(),
+        votes.count(),
+    )
+
+
+@transaction.atomic
+def merge(project: Project, actor: AbstractBaseUser, wanted: Merge) -> GuidelineVersion:
+    """Let one label's answers count for another one from now on, and retire it.
+
+    Votes stay as they were. Settled and known items follow in the background, an event each; the sampling
+    policy follows at once. Refused where a label is out of use, or where a setting of the loop names both.
+    """
+    held = audit.hold(project)
+    gone, into = _in_use(held, wanted.gone), _in_use(held, wanted.into)
+    if gone.pk == into.pk:
+        raise Refused(_("Choose two different labels."))
+    _keep_two(held, 1)
+    if changes := _policy_follows(held, gone, into):
+        policies.change(held, actor, changes, _("«%(gone)s» was merged into «%(into)s»") % _named(gone, into))
+    gone.merged_into, gone.retired_at, gone.key = into, timezone.now(), ""
+    gone.save(update_fields=["merged_into", "retired_at", "key"])
+    # Between these two nobody told apart on purpose before: agreement and records begin anew.
+    migration = {"merge": {"from": gone.pk, "into": into.pk, "names": [gone.name, into.name]}}
+    news = News(Kind.BREAKING, _summary(wanted.summary), (gone.pk,), migration)
+    made = _advanced(held, actor, news)
+    after = {"into": into.name, "label_ids": [gone.pk, into.pk]}
+    audit.record(held, actor, "label.merged", gone.name, after=after, reason=news.summary, bulk=_bulk(made))
+    return made
+
+
+def follow_merge(version: GuidelineVersion, act: Act, until: float) -> bool:
+    """Map what is settled, and known items, after a merge; say whether all is done."""
+    gone, into = version.migration["merge"]["from"], version.migration["merge"]["into"]
+    while True:
+        done = _map_chunk(version.project, gone, into, act)
+        if done == 0 or monotonic() > until:
+            break
+    return not _to_map(version.project, gone).exists()
+
+
+@transaction.atomic
+def _map_chunk(project: Project, gone: int, into: int, act: Act) -> int:
+    """Map the next items and return how many; those that somebody answers at this moment are left."""
+    ids = list(_to_map(project, gone).order_by("pk").values_list("pk", flat=True)[:CHUNK])
+    _assignments, items = staleness.hold(ids)
+    at = timezone.now()
+    known = [item for item in items if item.gold is not None]
+    for item in known:
+        item.gold = [_mapped(labels, gone, into) for labels in item.gold or ()]
+    Item.objects.bulk_update(known, ["gold"])
+    for item in items:
+        if item.state == Item.State.SETTLED and gone in (item.settled_labels or ()):
+            _map(item, gone, into, act, at)
+    return len(items)
+
+
+def _map(item: Item, gone: int, into: int, act: Act, at: datetime) -> None:
+    """Change a settled item's label by the rule of a merge; a lead's decision stays one."""
+    settle.become(
+        item,
+        act,
+        at,
+        state=Item.State.SETTLED,
+        settled_labels=_mapped(item.settled_labels or (), gone, into),
+        settled_source=item.settled_source,
+        settled_at=item.settled_at,
+        posterior=item.posterior,
+        method="merged",
+        soft=_poured(item.soft, str(gone), str(into)),
+        estimate=item.estimate,
+    )
+
+
+def _to_map(project: Project, gone: int) -> QuerySet[Item]:
+    settled = Q(pk__in=_naming(project, gone, "settled_labels").filter(state=Item.State.SETTLED).values("pk"))
+    known = Q(pk__in=_naming(project, gone, "gold").values("pk"))
+    return Item.objects.filter(settled | known, project=project)
+
+
+def _naming(project: Project, label_id: int, column: str) -> QuerySet[Item]:
+    listed = Item.objects.filter(project=project).alias(listed=Cast(column, TextField()))
+    return listed.filter(names_label("listed", [label_id]))
+
+
+def _mapped(labels: Iterable[int], gone: int, into: int) -> list[int]:
+    return sorted({into if label == gone else label for label in labels})
+
+
+def _poured(soft: Mapping[str, float] | None, gone: str, into: str) -> dict[str, float] | None:
+    """Give one label's probability to the other."""
+    if not soft or gone not in soft:
+        return None if soft is None else dict(soft)
+    rest = {label: share for label, share in soft.items() if label != gone}
+    return {**rest, into: rest.get(into, 0.0) + soft[gone]}
+
+
+def _policy_follows(held: Project, gone: Label, into: Label) -> dict[str, Any]:
+    """What the loop's settings become: what looked near one label looks near the other."""
+    policy = held.policy
+    changes: dict[str, Any] = {}
+    rare = list(policy.rare.get("labels", ()))
+    if gone.position in rare:
+        moved = sorted({into.position if one == gone.position else one for one in rare})
+        changes["rare"] = {**policy.rare, "labels": moved}
+    of_label = [quota for quota in policy.quotas if quota.get("of") == "label"]
+    named = {quota.get("value") for quota in of_label}
+    if {gone.position, into.position} <= named:
+        raise Refused(
+            _("The loop has a quota for «%(gone)s» and one for «%(into)s». Take one of them out first.")
+            % _named(gone, into)
+        )
+    if gone.position in named:
+        changes["quotas"] = [
+            {**quota, "value": into.position}
+            if quota in of_label and quota.get("value") == gone.position
+            else quota
+            for quota in policy.quotas
+        ]
+    return changes
+
+
+# --- splitting -------------------------------------------------------------------------------------------
+
+
+def split_effect(project: Project, gone: Label) -> Effect:
+    """Count what a split would ask again, without changing anything."""
+    return effect(project, [gone.pk])
+
+
+@transaction.atomic
+def split(project: Project, actor: AbstractBaseUser, wanted: Split) -> GuidelineVersion:
+    """Put new labels in place of one, and retire it.
+
+    No rule says which of the new ones an old answer meant: votes stay as they were, and items that are
+    labelled so, had a vote for it, or looked like it to the model are asked again. Refused where a setting
+    of the loop names the label, or where there are fewer than two new ones.
+    """
+    held = audit.hold(project)
+    gone = _in_use(held, wanted.gone)
+    _check_parts(held, wanted.parts)
+    _check_policy(held, gone)
+    added = labelset.create(held, wanted.parts)
+    gone.retired_at, gone.key = timezone.now(), ""
+    gone.save(update_fields=["retired_at", "key"])
+    names = [label.name for label in added]
+    ids = [label.pk for label in added]
+    migration = {"split": {"from": gone.pk, "into": ids, "names": [gone.name, *names]}}
+    made = _advanced(held, actor, News(Kind.BREAKING, _summary(wanted.summary), (gone.pk,), migration))
+    after = {"names": names, "label_ids": ids}
+    audit.record(held, actor, "label.split", gone.name, after=after, reason=made.summary, bulk=_bulk(made))
+    return made
+
+
+def _check_parts(held: Project, parts: Sequence[labelset.Draft]) -> None:
+    names = [part.name.casefold() for part in parts]
+    if len(set(names)) < 2:
+        raise Refused(_("Write at least two new names, one a line."))
+    for label in held.labels.all():
+        if label.name.casefold() in names:
+            raise Refused(
+                _("There is a label «%(name)s» already. A part needs a name of its own.")
+                % {"name": label.name}
+            )
+
+
+def _check_policy(held: Project, gone: Label) -> None:
+    policy = held.policy
+    quotas = {one.get("value") for one in policy.quotas if one.get("of") == "label"}
+    if gone.position in {*policy.rare.get("labels", ()), *quotas}:
+        raise Refused(
+            _("The loop's settings name «%(name)s» as a rare label or in a quota. Take it out there first.")
+            % {"name": gone.name}
+        )
+
+
+# --- both ------------------------------------------------------------------------------------------------
+
+
+def _in_use(held: Project, label: Label) -> Label:
+    if held.state == Project.State.DRAFT:
+        raise Refused(_("Labelling has not started yet: rename, add and remove labels freely instead."))
+    found = held.labels.filter(pk=label.pk, retired_at=None).first()
+    if found is None:
+        raise Refused(_("«%(name)s» is no longer in use. Choose another label.") % {"name": label.name})
+    return found
+
+
+def _keep_two(held: Project, fewer: int) -> None:
+    if labelset.shown(held).count() - fewer < 2:
+        raise Refused(_("A project needs at least two labels. Add another one first."))
+
+
+def _summary(typed: str) -> str:
+    if not typed.strip():
+        raise Refused(_("Say in a sentence what is new: everybody who labels reads it before going on."))
+    return " ".join(typed.split())
+
+
+def _advanced(held: Project, actor: AbstractBaseUser, news: News) -> GuidelineVersion:
+    made = guidelines.advance(held, actor, news)
+    assert made is not None  # Not a draft: _in_use saw to that.
+    return made
+
+
+def _bulk(version: GuidelineVersion) -> UUID:
+    return UUID(version.migration["bulk"])
+
+
+def _named(gone: Label, into: Label) -> dict[str, str]:
+    return {"gone": gone.name, "into": into.name}
