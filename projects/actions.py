@@ -19,7 +19,7 @@ from projects.errors import Refused
 from projects.models import Annotation, Assignment, Item, Membership, Project, QueueEntry
 from projects.queries import Rules
 from projects.signals import judgements_changed
-from projects.trust import gold, qualification
+from projects.trust import gold, qualification, staleness
 
 Status = Literal["stored", "duplicate", "superseded", "rejected"]
 _Kind = Annotation.Kind
@@ -154,7 +154,7 @@ def _annotate(
         reason=submission.reason[:40],
         round_number=entry.round_number,
         stream=entry.stream,
-        guideline_version=membership.project.guideline_version,
+        guideline_version=staleness.version_of(membership),
         active_ms=submission.active_ms,
         created_at=at,
     )

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from projects import access, actions, labelling, markdown, queries, queue, reasons
 from projects.errors import Refused
 from projects.models import Annotation, Assignment, Item, Membership
+from projects.trust import staleness
 
 # A browser sends its outbox in pieces of this size.
 MOST_AT_ONCE = 20
@@ -31,6 +32,8 @@ def label(request: HttpRequest, project_id: int) -> HttpResponse:
     member = access.membership(request.user, project_id)
     if request.method == "POST":
         return _answered_by_form(request, member)
+    if staleness.must_read(member):
+        return redirect("guidelines-read", project_id)
     rules = queries.rules(member.project)
     labels = rules.labels
     assignments = queue.lease(member, labelling.AHEAD + 1, policy=rules.policy)
