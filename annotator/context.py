@@ -1,6 +1,11 @@
 """What every page's template knows."""
 
+from functools import cache
+from typing import Any
+
 from django.http import HttpRequest
+
+from projects.trust import notices
 
 THEMES = ("auto", "light", "dark")
 THEME_COOKIE = "theme"
@@ -13,3 +18,14 @@ def theme(request: HttpRequest) -> dict[str, str]:
         return {"theme": user.theme}
     chosen = request.COOKIES.get(THEME_COOKIE, "")
     return {"theme": chosen if chosen in THEMES else "auto"}
+
+
+def unread(request: HttpRequest) -> dict[str, Any]:
+    """How many notices wait for the person: counted when a page asks, which is once a page with a header."""
+    user = getattr(request, "user", None)
+
+    @cache
+    def count() -> int:
+        return notices.unread(user.pk) if user is not None and user.is_authenticated else 0
+
+    return {"unread_notices": count}

@@ -31,13 +31,20 @@ class MeForm(UserForm):
 
     class Meta:
         model = User
-        fields = ["name", "theme", "single_keys"]
-        labels = {"name": gettext_lazy("Name"), "single_keys": gettext_lazy("Single keys act")}
+        fields = ["name", "theme", "single_keys", "mail_notices"]
+        labels = {
+            "name": gettext_lazy("Name"),
+            "single_keys": gettext_lazy("Single keys act"),
+            "mail_notices": gettext_lazy("Notices by mail"),
+        }
         help_texts = {
             "name": gettext_lazy("Others in your projects see it. Left blank, they see your e-mail address."),
             "single_keys": gettext_lazy(
                 "One key answers, skips or flags. Switch it off if you speak to your computer or press "
                 "keys by accident: every action stays reachable by Tab and Enter."
+            ),
+            "mail_notices": gettext_lazy(
+                "What you have not read here after ten minutes, together in one mail, at most one an hour."
             ),
         }
 

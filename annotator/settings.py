@@ -46,7 +46,7 @@ DEBUG = env_flag("DEBUG")
 ALLOWED_HOSTS = env_list("ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "[::1]"]
 SECURE = env_flag("SECURE", bool(os.environ.get("ALLOWED_HOSTS")))
 CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS")
-# Where people find the site: only for links that a command prints.
+# Where people find the site: for links that a command prints, and in mails.
 SITE_URL = os.environ.get("SITE_URL") or (
     f"https://{ALLOWED_HOSTS[0]}" if SECURE else "http://localhost:8000"
 )
@@ -99,6 +99,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "annotator.context.theme",
+                "annotator.context.unread",
             ],
             "builtins": ["django.templatetags.static"],
         },

@@ -61,3 +61,21 @@ def _entropy(shares: Sequence[float]) -> float:
     """Return the entropy of shares that add up to one, as a share of the most that so many could have."""
     parts = [p for p in shares if p > 0]
     return min(1.0, -sum(p * log(p) for p in parts) / log(max(2, len(shares))))
+
+
+def due() -> list[int]:
+    """The projects whose triggers may find something: those where people work."""
+    return list(
+        Project.objects.filter(state=Project.State.ACTIVE).order_by("pk").values_list("pk", flat=True)
+    )
+
+
+def scan(project: Project, at: datetime) -> int:
+    """Let each trigger that the policy has switched on look for items; return how many it found.
+
+    Any number of them may look at the same time, and again.
+    """
+    from projects.trust import triggers
+
+    look = triggers.Look(project, project.policy, at)
+    return triggers.contradicted(look) + triggers.waiting(look) + triggers.contentious(look)

@@ -1,0 +1,54 @@
+"""Notices as sentences."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy
+
+from projects.models import Notice
+
+# What is said of one notice of each kind.
+SENTENCES: Final[dict[str, Promise]] = {
+    "dispute.opened": gettext_lazy("A new dispute waits for a lead."),
+    "dispute.assigned": gettext_lazy("%(by)s asks you to decide item %(number)s."),
+    "dispute.decided": gettext_lazy("A lead has decided item %(number)s, which you labelled."),
+    "dispute.returned": gettext_lazy("A lead sent item %(number)s back to you: please look again."),
+    "comment.added": gettext_lazy("Somebody wrote about item %(number)s."),
+    "person.warned": gettext_lazy("Your answers to known items are often wrong. Please read the guidelines."),
+    "person.paused": gettext_lazy("You are paused here: a lead will talk to you."),
+    "person.lifted": gettext_lazy("A lead has let you go on."),
+    "person.signal": gettext_lazy("Please look at the record of %(person)s: %(signal)s."),
+    "guidelines.changed": gettext_lazy("The guidelines changed: version %(version)s. %(summary)s"),
+    "gold.doubted": gettext_lazy("Several people missed known item %(number)s. Is it right?"),
+    "spot.differs": gettext_lazy("A check of item %(number)s differs from what it was settled as."),
+    "batch.ready": gettext_lazy("A new batch is ready to be labelled."),
+}
+
+
+# Where several of the same kind and address are about different things; elsewhere the newest says it all.
+SEVERAL: Final[dict[str, Promise]] = {
+    "dispute.opened": gettext_lazy("%(count)d new disputes wait for a lead."),
+    "dispute.decided": gettext_lazy("Leads have decided %(count)d items that you labelled."),
+    "dispute.returned": gettext_lazy("A lead sent %(count)d items back to you: please look again."),
+    "comment.added": gettext_lazy("%(count)d new remarks on item %(number)s."),
+    "gold.doubted": gettext_lazy("Several people missed known items. Are they right?"),
+    "spot.differs": gettext_lazy("Checks of %(count)d items differ from what they were settled as."),
+}
+
+
+def sentence(notice: Notice) -> str:
+    """Say what a person should know; an unknown kind as it stands."""
+    several = int(notice.facts.get("count", 1)) > 1
+    template = (SEVERAL.get(notice.kind) if several else None) or SENTENCES.get(notice.kind)
+    if template is None:
+        return notice.kind.replace(".", ": ").replace("_", " ")
+    return (str(template) % _Facts(notice.facts)).strip()
+
+
+class _Facts(dict[str, Any]):
+    """What fills a sentence in; a fact that was not kept leaves a gap that nobody stumbles over."""
+
+    def __missing__(self, name: str) -> str:
+        return "…"
