@@ -59,6 +59,8 @@ def matching(project: Project, wanted: Filter) -> QuerySet[Item]:
         items = items.filter(holdout=True)
     if wanted.mark == "agreement":
         items = items.filter(agreement=True)
+    if wanted.mark == "first":
+        items = items.filter(calibration=True)
     if wanted.mark == "gold":
         items = items.filter(gold__isnull=False)
     if wanted.mixed or wanted.mark in AGREED:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from projects.agreement import figures, setting, votes
+from projects.agreement.drawing import version_chart, week_chart
 from projects.agreement.figures import FEW, LabelLine, Mixed, Period, PersonLine, Report, Tag, Who
 from projects.agreement.lookup import Wanted, items
 from projects.agreement.matrix import Grid, grid
@@ -33,6 +34,8 @@ __all__ = [
     "report",
     "size",
     "verdict",
+    "version_chart",
+    "week_chart",
     "width",
 ]
 
