@@ -36,6 +36,8 @@ TITLES: Final = {
     "dispute.resolved": gettext_lazy("Dispute resolved"),
     "dispute.undone": gettext_lazy("Decision taken back"),
     "model.put_in_use": gettext_lazy("Another model put in use"),
+    "model.proven": gettext_lazy("The model has a vote from now on"),
+    "model.unproven": gettext_lazy("The model has no vote any more"),
     "features.changed": gettext_lazy("Features changed"),
     "model.downloaded": gettext_lazy("Model downloaded"),
     "feedback.added": gettext_lazy("Feedback from production"),

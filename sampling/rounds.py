@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from projects import queue
 from projects.models import Project, QueueEntry
-from sampling import claims, features, feedback, figures, generations, scoring, shards, snapshots
+from sampling import claims, features, feedback, figures, generations, proof, scoring, shards, snapshots
 from sampling.core.arrays import IntArray, State
 from sampling.due import FEATURED, free, is_due, two_labels_known
 from sampling.models import ModelVersion, Round
@@ -220,6 +220,17 @@ def _publish(round_: Round, mine: QuerySet[Round], result: _Result) -> None:
     if outcome.trained is not None:
         news["has_model"] = True
     Project.objects.filter(pk=round_.project_id).update(**news)
+    if outcome.learnt is not None:
+        proof.settle_on(round_.project, proof.proven(round_.project, _serving(result)))
+
+
+def _serving(result: _Result) -> dict[str, Any] | None:
+    """Figures on the hold-out of the model in use from now on."""
+    learnt = result.outcome.learnt
+    if learnt is not None and not learnt.held_back:
+        return learnt.figures.as_dict()
+    held: dict[str, Any] | None = result.measured.get("holdout")
+    return held
 
 
 def _measured(round_: Round, known: Snapshot, outcome: Outcome, table: shards.Table) -> dict[str, Any]:
