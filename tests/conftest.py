@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache, caches
-from django.db.backends.sqlite3.operations import DatabaseOperations
+from django.db.backends.sqlite3.base import DatabaseOperations
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
