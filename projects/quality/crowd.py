@@ -19,8 +19,12 @@ Ints = NDArray[np.integer[Any]]
 Floats = NDArray[np.float64]
 
 METHODS: Final = ("majority", "one-coin", "dawid-skene")
-# So many pseudo-labels from the pooled matrix each person gets in each row.
+# So many pseudo-labels from the pooled matrix each person gets in each row; and the pooled one from the
+# matrix of people who are right as often as pairs of votes agree, and wrong evenly.
 SHRINK: Final = 1.0
+SHRINK_POOLED: Final = 30.0
+# On a scale each level further off is so much less likely to be said by mistake.
+FURTHER: Final = 0.5
 # A model never rules a label out: its probabilities are lifted to this.
 FLOOR: Final = 0.01
 # EM ends once no item's posterior moves by more than this, or after so many rounds.
@@ -33,7 +37,7 @@ class Fit:
     """What the votes say.
 
     ``posterior``  chance of each label for each item (n, k); each row adds up to 1.
-    ``prior``      share of each label (k,).
+    ``prior``      share of each label among the answers, each item counting once (k,).
     ``rows``       P(said | true) of each person (p + 1, k, k), ``rows[person, true, said]``; the last one is
                    for people who are not known: the pooled matrix.
     ``method``     how it was fitted.
@@ -52,27 +56,39 @@ def fit(  # noqa: PLR0913
     n_labels: int,
     method: str = "dawid-skene",
     model: Floats | None = None,
+    ordinal: bool = False,
 ) -> Fit:
     """Fit ``method`` to all votes: who confuses what, and what each item is.
 
-    ``majority`` trusts everybody alike, as far as pairs of votes agree; ``one-coin`` gives each person one
-    accuracy; ``dawid-skene`` gives each person a confusion matrix, drawn towards the pooled one. Items are
-    0..n-1 and people 0..p-1; those without a vote get the prior and the pooled matrix. ``model`` (n, k), each
-    row a model's out-of-fold probabilities or NaN, takes the prior's place for its items.
+    ``majority`` trusts everybody alike, as far as pairs of votes agree, and prefers no label; ``one-coin``
+    gives each person one accuracy; ``dawid-skene`` gives each person a confusion matrix, drawn towards the
+    pooled one. Items are 0..n-1 and people 0..p-1; those without a vote get the prior and the pooled matrix.
+    ``model`` (n, k), each row a model's out-of-fold probabilities or NaN, takes the prior's place for its
+    items. ``ordinal``: labels are levels, and mistakes rather fall near the truth.
 
-    People are learned from items with two votes or more: with one vote on every item the answer is that vote.
-    Source: Dawid & Skene 1979, «Maximum likelihood estimation of observer error-rates».
+    The prior is the share of answers and is not fitted: fitted, it ran off to one label on sets with two
+    votes an item. People are learned from items with two votes or more: with one vote on every item the
+    answer is that vote. Source: Dawid & Skene 1979, «Maximum likelihood estimation of observer error-rates
+    using the EM algorithm».
 
     Raises ValueError for an unknown method, arrays of unequal length, a position outside its range.
     """
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, not {method!r}")
     votes = _Votes.of(items, people, answers, n_labels, model)
-    start = _alike(votes)
+    right = _usual(votes)
+    even = coin(right, votes.k, ordinal)
+    start = np.repeat(even[None], votes.shape[1] + 1, axis=0)
     if method == "majority" or not votes.joint.any():
         prior = np.full(votes.k, 1 / votes.k)
         return Fit(_expect(votes, start, _log_prior(votes, prior)), prior, start, method)
-    return _em(votes, start, method)
+    return _em(votes, start, method, ordinal)
+
+
+def coin(right: float, k: int, ordinal: bool = False) -> Floats:
+    """P(said | true) (k, k) of somebody right with this chance; wrong evenly, or on a scale rather near."""
+    matrix: Floats = _coins(np.array([right]), k, ordinal)[0]
+    return matrix
 
 
 def posterior(
@@ -135,37 +151,46 @@ class _Votes:
         return np.bincount(self.items * k + self.answers, minlength=n * k).reshape(n, k).astype(np.float64)
 
 
-def _alike(votes: _Votes) -> Floats:
-    """Return the same matrix for everybody, from how often two votes on an item are equal."""
-    _, p, k = votes.shape
-    counts = votes.counts
+def _usual(votes: _Votes) -> float:
+    """How often an answer is right, from how often two on an item are equal; each item counts once."""
+    counts = votes.counts[votes.joint]
     sizes = counts.sum(axis=1)
-    pairs = int((sizes * (sizes - 1)).sum() / 2)
-    agree = int((counts * (counts - 1)).sum() / 2)
-    right = pooled_accuracy(agree, pairs, k)
-    return np.repeat(_coin(np.array([right]), k), p + 1, axis=0)
+    equal = ((counts**2).sum(axis=1) - sizes) / (sizes * (sizes - 1))
+    return pooled_accuracy(round(float(equal.sum())), len(equal), votes.k)
 
 
-def _coin(right: Floats, k: int) -> Floats:
-    """Matrices (p, k, k) of people who are right with these chances (p,), and wrong evenly."""
-    wrong = ((1 - right) / max(k - 1, 1))[:, None, None]
-    return np.where(np.eye(k, dtype=bool), right[:, None, None], wrong)
+def _coins(right: Floats, k: int, ordinal: bool) -> Floats:
+    """Matrices (p, k, k) of people who are right with these chances (p,)."""
+    at = np.arange(k)
+    apart = np.abs(at[:, None] - at)
+    wrong = np.where(apart > 0, FURTHER**apart if ordinal else 1.0, 0.0)
+    wrong /= np.maximum(wrong.sum(axis=1, keepdims=True), 1e-300)
+    return np.where(apart > 0, (1 - right)[:, None, None] * wrong, right[:, None, None] if k > 1 else 1.0)
 
 
-def _em(votes: _Votes, rows: Floats, method: str) -> Fit:
+def _em(votes: _Votes, rows: Floats, method: str, ordinal: bool) -> Fit:
     codes = votes.people * votes.k + votes.answers
     heard = votes.joint[votes.items]
-    prior = np.full(votes.k, 1 / votes.k)
-    found = _expect(votes, rows, _log_prior(votes, prior))
+    prior = _shares(votes)
+    log_prior, even = _log_prior(votes, prior), rows[-1]
+    found = _expect(votes, rows, log_prior)
     for _ in range(ROUNDS):
         before = found
         tables = _tables(votes, codes, heard, found)
-        rows = _one_coin(tables) if method == "one-coin" else _shrunk(tables)
-        prior = (found.sum(axis=0) + 1) / (len(found) + votes.k)
-        found = _expect(votes, rows, _log_prior(votes, prior))
+        rows = _one_coin(tables, ordinal) if method == "one-coin" else _shrunk(tables, even)
+        found = _expect(votes, rows, log_prior)
         if np.abs(found - before).max() < STILL:
             break
     return Fit(found, prior, rows, method)
+
+
+def _shares(votes: _Votes) -> Floats:
+    """Share of each label among the answers: each item counts once, and one more for every label alike."""
+    counts = votes.counts
+    sizes = counts.sum(axis=1, keepdims=True)
+    total = (counts / np.maximum(sizes, 1)).sum(axis=0) + 1 / votes.k
+    shares: Floats = total / total.sum()
+    return shares
 
 
 def _tables(votes: _Votes, codes: Ints, heard: NDArray[np.bool_], found: Floats) -> Floats:
@@ -177,24 +202,20 @@ def _tables(votes: _Votes, codes: Ints, heard: NDArray[np.bool_], found: Floats)
     return tables
 
 
-def _shrunk(tables: Floats) -> Floats:
+def _shrunk(tables: Floats, even: Floats) -> Floats:
     """Confusion rows of each person, drawn towards the pooled ones, which come last."""
-    k = tables.shape[1]
-    total = tables.sum(axis=0)
-    right = (np.trace(total) + 1) / (total.sum() + 2)
-    # One pseudo-label a row keeps a chance for what nobody has said yet.
-    pooled = total + _coin(np.array([right]), k)[0]
+    pooled = tables.sum(axis=0) + SHRINK_POOLED * even
     pooled /= pooled.sum(axis=1, keepdims=True)
-    drawn = np.concatenate([tables, np.zeros((1, k, k))]) + SHRINK * pooled
+    drawn = np.concatenate([tables, np.zeros((1, *pooled.shape))]) + SHRINK * pooled
     rows: Floats = drawn / drawn.sum(axis=2, keepdims=True)
     return rows
 
 
-def _one_coin(tables: Floats) -> Floats:
-    k = tables.shape[1]
+def _one_coin(tables: Floats, ordinal: bool) -> Floats:
     right, total = np.trace(tables, axis1=1, axis2=2), tables.sum(axis=(1, 2))
     pooled = (right.sum() + 1) / (total.sum() + 2)
-    return _coin(np.append((right + SHRINK * pooled) / (total + SHRINK), pooled), k)
+    shares = np.append((right + SHRINK * pooled) / (total + SHRINK), pooled)
+    return _coins(shares, tables.shape[1], ordinal)
 
 
 def _log_prior(votes: _Votes, prior: Floats) -> Floats:
