@@ -2,6 +2,7 @@
 
 import pytest
 
+from projects import queries
 from projects.models import Event
 from sampling import proof
 from tests.factories import answer, make_member, make_project
@@ -18,6 +19,7 @@ def paired(equal, pairs=40):
     for at, item in enumerate(project.items.order_by("number")):
         answer(ann, item, first)
         answer(ben, item, first if at < equal else second)
+    queries.near.clear()
     return project
 
 
