@@ -14,13 +14,13 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from projects import audit
+from projects import audit, ringing
 from projects.errors import Refused
-from projects.files import bell
 from projects.models import Event, GuidelineNote, GuidelineVersion, Label, Membership, Project
 from projects.trust import notices
 
 CHANGED: Final = "guidelines.changed"
+FOLLOW: Final = "projects.tasks.follow_guidelines"
 Kind = GuidelineVersion.Kind
 # Kinds that people read before they go on.
 READ: Final = (Kind.CLARIFYING, Kind.BREAKING)
@@ -110,7 +110,7 @@ def advance(held: Project, actor: AbstractBaseUser | None, news: News) -> Guidel
     )
     _say(held, made, before)
     if made.labels and made.kind != Kind.EDITORIAL:
-        transaction.on_commit(partial(bell.ring_for_guidelines, held.pk))
+        transaction.on_commit(partial(ringing.ring, FOLLOW, held.pk))
     return made
 
 

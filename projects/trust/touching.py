@@ -42,7 +42,7 @@ def effect(project: Project, label_ids: Iterable[int]) -> Effect:
     found = Item.objects.filter(project=project)
     # «In» lists have a limit: count by slices.
     slices = [ids[at : at + CHUNK] for at in range(0, len(ids), CHUNK)]
-    plainly_open = Q(state=Item.State.OPEN, gold=None)
+    plainly_open = Q(state=Item.State.OPEN, gold__isnull=True)
     opened = sum(found.filter(plainly_open, pk__in=one).count() for one in slices)
     stale = sum(found.filter(state=Item.State.STALE, pk__in=one).count() for one in slices)
     return Effect(len(ids) - opened - stale, opened)
