@@ -149,7 +149,8 @@ def ask_others(membership: Membership, lead: AbstractBaseUser) -> int:
         queue.ask_again(item)
     if items:
         subject = str(membership.user)
-        audit.record(membership.project, lead, "person.asked_others", subject, after={"items": len(items)})
+        after = {"member": membership.pk, "items": len(items)}
+        audit.record(membership.project, lead, "person.asked_others", subject, after=after)
     return len(items)
 
 

@@ -6,17 +6,20 @@ cannot go beyond them together.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
 from django.db.models import Count, Q, Sum
 from django.urls import reverse
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from projects import audit
 from projects.models import Annotation, Membership, Policy
 from projects.trust import staleness
 
@@ -91,11 +94,9 @@ def _stopped(membership: Membership, at: datetime) -> Halt | None:
             mine,
             _("See how it went"),
         )
-    must_read: Callable[[Membership], Any] | None = getattr(staleness, "must_read", None)
-    if must_read and must_read(membership):
+    if staleness.must_read(membership):
         return Halt(
-            _("The guidelines have changed"),
-            _("Read what is new before you go on. Your answers so far stay."),
+            *staleness.unread_words(),
             reverse("guidelines-read", args=[membership.project_id]),
             _("Read what is new"),
         )
@@ -151,3 +152,39 @@ def _share_left(membership: Membership, policy: Policy) -> int | None:
     # So many more that (mine + more) / (total + more) stays within the share.
     more = (policy.person_share * total - membership.answered) / (1 - policy.person_share)
     return max(0, int(more + 1e-9))
+
+
+# --- what a lead says of a person --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a person may be asked: as a senior, by skills, and up to how many answers (None: the policy's)."""
+
+    senior: bool
+    skills: Sequence[str]
+    quota: int | None
+
+
+@transaction.atomic
+def arrange(membership: Membership, lead: AbstractBaseUser, terms: Terms) -> bool:
+    """Put a person's terms into force; return whether anything differs."""
+    project = audit.hold(membership.project)
+    members = Membership.objects.select_for_update(of=("self",), no_key=True).select_related("user")
+    member = members.get(pk=membership.pk)
+    after = {**asdict(terms), "skills": list(terms.skills)}
+    before, after = audit.differences({name: getattr(member, name) for name in after}, after)
+    if not after:
+        return False
+    for name, value in after.items():
+        setattr(member, name, value)
+    member.save(update_fields=list(after))
+    audit.record(
+        project,
+        lead,
+        "person.changed",
+        str(member.user),
+        before=before,
+        after={**after, "member": member.pk},
+    )
+    return True
