@@ -1,4 +1,4 @@
-"""Doorbells for files: check or import an upload, make thumbnails. What is due stands in the database."""
+"""Doorbells for files and guidelines. What is due stands in the database."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ from time import monotonic
 
 from celery import shared_task
 from django.core.cache import cache
+from django.urls import reverse
+from django.utils.timezone import now
 
+from projects import settle
 from projects.files import claims, importing, publishing, thumbnails
-from projects.models import Item, Upload
+from projects.models import Item, Project, Upload
+from projects.trust import escalation, estimates, mailing, notices, staleness
 
 THUMBNAILS = 100
 # A worker has other work too: the next tick goes on.
@@ -16,6 +20,12 @@ THUMBNAIL_SECONDS = 10
 # What is not heard by then is rung again, and need not be heard twice.
 EXPIRES = 30
 _BUSY = "thumbnails-are-being-made"
+# Whether people must be estimated anew is looked at so often.
+ESTIMATE_SECONDS = 10
+_ESTIMATED = "estimates-were-looked-at"
+# Triggers and notices are looked at so often; more would tell nobody anything sooner.
+LOOK_SECONDS = 60
+_LOOKED = "triggers-were-looked-at"
 
 
 def tick() -> None:
@@ -24,6 +34,12 @@ def tick() -> None:
         advance_upload.apply_async((upload_id,), expires=EXPIRES)
     for upload in Upload.objects.filter(state=Upload.State.DONE).exclude(file="")[:10]:
         publishing.forget_file(upload)
+    for project_id in {version.project_id for version in staleness.due()[:100]}:
+        follow_guidelines.apply_async((project_id,), expires=EXPIRES)
+    if cache.add(_LOOKED, True, timeout=LOOK_SECONDS):
+        _look_after_leads()
+    if cache.add(_ESTIMATED, True, timeout=ESTIMATE_SECONDS):
+        estimate.apply_async(expires=EXPIRES)
     if Item.objects.exclude(image="").filter(thumbnail="").exists():
         make_thumbnails.apply_async(expires=EXPIRES)
 
@@ -38,6 +54,45 @@ def advance_upload(upload_id: int) -> None:
         importing.check(upload)
     else:
         importing.import_upload(upload)
+
+
+@shared_task
+def follow_guidelines(project_id: int) -> None:
+    """Ask again what new guidelines touch, for a while; doing a step twice does no harm."""
+    staleness.follow(project_id)
+
+
+def _look_after_leads() -> None:
+    """Ring for triggers that hand items to leads, and for mail."""
+    for project_id in escalation.due():
+        escalate.apply_async((project_id,), expires=EXPIRES)
+    if mailing.possible():
+        for user_id in mailing.due(now()):
+            mail_notices.apply_async((user_id,), expires=EXPIRES)
+
+
+@shared_task
+def escalate(project_id: int) -> None:
+    """Let the triggers of a project look for items that a lead should see, and tell leads what waits."""
+    project = Project.objects.filter(pk=project_id).first()
+    if project is not None:
+        escalation.scan(project, now())
+        notices.tell_of_disputes(project, reverse("disputes", args=[project_id]))
+
+
+@shared_task
+def mail_notices(user_id: int) -> None:
+    """Send a person one mail with what waits; doing it twice sends it once."""
+    if mailing.possible():
+        mailing.send(user_id)
+
+
+@shared_task
+def estimate() -> None:
+    """Learn anew how people answer where much was said since; doing it twice does no harm."""
+    for project in Project.objects.filter(state__in=(Project.State.ACTIVE, Project.State.PAUSED)):
+        if estimates.due(project) and estimates.fit(project):
+            settle.look_again(project)
 
 
 @shared_task

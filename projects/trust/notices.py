@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.timezone import now
 
@@ -15,6 +16,7 @@ from projects.models import Dispute, Membership, Notice, Project
 MOST_COUNTED = 100
 
 
+@transaction.atomic
 def tell(user_ids: Iterable[int], project: Project, kind: str, address: str = "", **facts: Any) -> None:
     """Leave a notice for each person; ``kind`` names its sentence, ``facts`` fills it in.
 
