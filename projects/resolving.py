@@ -17,6 +17,7 @@ from projects.errors import Refused
 from projects.models import Annotation, Dispute, GuidelineNote, Item, Label, Membership, Project, Resolution
 from projects.outcomes import Decision
 from projects.signals import judgements_changed
+from projects.trust import known
 from projects.votes import voted_on
 
 __all__ = ["Acting", "Decision", "Stale", "decide", "hold", "impartial", "resolve", "undo", "unmake"]
@@ -80,6 +81,7 @@ def decide(dispute: Dispute, item: Item, decision: Decision, acting: Acting) -> 
     _close(dispute, Dispute.State.SENT_BACK if back else Dispute.State.RESOLVED, at)
     act = audit.by(lead.project, lead.user, resolution.note, acting.bulk)
     outcomes.apply(item, resolution, act)
+    known.follow(item, resolution, lead)
     _suggest(dispute, decision, labels, lead)
     before = {"state": Item.State.DISPUTED}
     after = {"outcome": resolution.outcome, **_as_logged(labels), "why": resolution.reason}

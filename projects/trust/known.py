@@ -61,11 +61,11 @@ def confirm(lead: Membership, numbers: Sequence[int], at: datetime | None = None
 
 
 def _decided(project: Project, item: Item) -> list[list[int]]:
-    """The right answers by the decision: of one choice, each label that a lead accepts is one."""
-    labels = sorted(item.settled_labels or [])
-    if project.task == Project.Task.SINGLE and len(labels) > 1:
-        return [[label] for label in labels]
-    return [labels]
+    """The right answers by the newest decision: of one choice, each label that a lead accepts is one."""
+    decision = item.resolutions.order_by("-pk").first()
+    if project.task == Project.Task.SINGLE and decision and decision.outcome == Resolution.Outcome.BOTH:
+        return [[label] for label in sorted(decision.labels)]
+    return [sorted(item.settled_labels or [])]
 
 
 @transaction.atomic

@@ -22,6 +22,12 @@ SENTENCES: Final[dict[str, Promise]] = {
     "person.signal": gettext_lazy("Please look at the record of %(person)s: %(signal)s."),
     "guidelines.changed": gettext_lazy("The guidelines changed: version %(version)s. %(summary)s"),
     "gold.doubted": gettext_lazy("Several people missed known item %(number)s. Is it right?"),
+    "gold.few": gettext_lazy(
+        "There are too few known items: newcomers start without the batch before joining."
+    ),
+    "gold.failed": gettext_lazy(
+        "%(person)s did not pass the batch before joining, and no other items are left."
+    ),
     "spot.differs": gettext_lazy("A check of item %(number)s differs from what it was settled as."),
     "batch.ready": gettext_lazy("A new batch is ready to be labelled."),
 }

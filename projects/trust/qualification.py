@@ -65,9 +65,11 @@ def of(membership: Membership, policy: Policy) -> Quiz | None:
     if left <= 0 or gold.reserve(membership, policy, left):
         return Quiz(done, size, tries, max(0, left))
     if not tries:
-        _tell(membership, FEW)
+        _tell(membership, FEW, reverse("known", args=[membership.project_id]))
         return None
-    _tell(membership, FAILED, person=str(membership.user))
+    if not held:
+        address = reverse("record", args=[membership.project_id, membership.pk])
+        _tell(membership, FAILED, address, person=str(membership.user))
     return Quiz(done, size, tries, 0, stuck=not held)
 
 
@@ -168,13 +170,11 @@ def _lesson(item: Item, annotation: Annotation) -> str:
     return f"{what}{said}{why}"
 
 
-def _tell(membership: Membership, kind: str, **facts: str) -> None:
-    """Tell leads once: again only after they read it."""
+def _tell(membership: Membership, kind: str, address: str, **facts: str) -> None:
+    """Tell leads once: again only after they read it. The page of whoever waits asks every few seconds."""
     leads = notices.leads(membership.project)
     told = Notice.objects.filter(
-        project_id=membership.project_id, user__in=leads, kind=kind, facts=facts, read_at=None
+        project_id=membership.project_id, user__in=leads, kind=kind, address=address, read_at=None
     )
-    new = set(leads) - set(told.values_list("user_id", flat=True))
-    if new:
-        address = reverse("known", args=[membership.project_id])
+    if new := set(leads) - set(told.values_list("user_id", flat=True)):
         notices.tell(sorted(new), membership.project, kind, address, **facts)

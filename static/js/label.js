@@ -25,6 +25,8 @@ const outbox = new Outbox(`annotator:${desk.user}:${desk.project}`, desk.work, {
     for (const verdict of answer.verdicts) judged(verdict, sent.get(verdict.id));
     refill(answer);
     showProgress(answer.progress);
+    $("quiz").hidden = !answer.quiz;
+    $("quiz-words").textContent = answer.quiz;
   },
 });
 
@@ -41,6 +43,12 @@ outbox.addEventListener("state", ({ detail: { state, waiting } }) => {
 function judged(verdict, record) {
   if (verdict.why && record?.id === past.at(-1)?.record.id) $("why").textContent = verdict.why;
   if (verdict.status === "superseded") announce(verdict.message);
+  if (verdict.status === "stored" && verdict.message) {
+    // Only in the batch before joining is an answer talked about.
+    $("lesson").textContent = verdict.message;
+    $("lesson").hidden = false;
+    say(verdict.message);
+  }
   if (verdict.status !== "rejected") return;
   const line = document.createElement("li");
   line.append(`${words.refused} ${verdict.message} `);
