@@ -61,7 +61,7 @@ def states(project):
 
 def test_votes_stay_and_only_items_that_touch_the_labels_become_stale():
     project, ada, (ann, *_) = setting(items=5)
-    a, b, c = project.labels.all()
+    a, b, _ = project.labels.all()
     items = list(project.items.order_by("number"))
     answer(ann, items[0], a), answer(ann, items[1], b)
     # A vote for the label without a consensus on it; a model that leaned to it; one that did not.
