@@ -92,6 +92,11 @@ def told(project: Project, wanted: Filter) -> str:
     label = dict(project.labels.values_list("pk", "name"))
     said = [label.get(pk, "?") for pk in wanted.mixed]
     words = [_said(said, wanted.mark)]
+    if len(wanted.mixed) == len(wanted.people) == 2:
+        words = [
+            _("Agreement sample: «%(first)s» and «%(second)s», in this order.")
+            % {"first": said[0], "second": said[1]}
+        ]
     if wanted.people:
         members = Membership.objects.filter(project=project, user_id__in=wanted.people).select_related("user")
         names = {member.user_id: str(member.user) for member in members}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from projects.agreement import figures, setting, votes
 from projects.agreement.drawing import version_chart, week_chart
 from projects.agreement.figures import FEW, LabelLine, Mixed, Period, PersonLine, Report, Tag, Who
@@ -52,6 +54,7 @@ def _measure(found: setting.Setting) -> Report:
     said, chosen = votes.sample(found), votes.picked(found)
     drawn, first = said.only(~said.first), said.only(said.first)
     now, first, chosen = (votes.since(found, part) for part in (drawn, first, chosen))
+    apart = now.items[figures.differs(now.items, figures.codes(kind, now))]
     mixed, agreed = figures.mixed_lines(kind, now, tags, found.names)
     return Report(
         scale=kind,
@@ -60,6 +63,7 @@ def _measure(found: setting.Setting) -> Report:
         people=figures.people_lines(kind, now, found.names),
         mixed=mixed,
         agreed=agreed,
+        differing=len(np.unique(apart)),
         eras=figures.eras(kind, drawn),
         weeks=figures.weeks(kind, now),
         versions=figures.versions(kind, drawn),

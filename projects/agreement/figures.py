@@ -11,7 +11,7 @@ import numpy as np
 from projects.agreement.votes import Votes
 from projects.quality import agreement as measure
 from projects.quality import mixing
-from projects.quality.agreement import Agreement, Ints, Peer
+from projects.quality.agreement import Agreement, Bools, Ints, Peer
 
 # Fewer common items than this say little about one person, one label or a pair.
 FEW: Final = 30
@@ -69,11 +69,12 @@ class LabelLine:
 
 @dataclass(frozen=True)
 class PersonLine:
-    """One person against the others on the same items."""
+    """One person against the others on the same items; on ``differing`` ones somebody else said otherwise."""
 
     pk: int
     name: str
     figures: Peer
+    differing: int
 
     @property
     def few(self) -> bool:
@@ -100,6 +101,8 @@ class Report:
     # Pairs of labels, most items first; and on how many items several people agreed on one label, by its id.
     mixed: Sequence[Mixed]
     agreed: Mapping[int, int] = field(default_factory=dict)
+    # Items on which answers differ.
+    differing: int = 0
     eras: Sequence[Period] = ()
     weeks: Sequence[Period] = ()
     versions: Sequence[Period] = ()
@@ -178,8 +181,26 @@ def mixed_lines(
 
 def people_lines(kind: str, votes: Votes, names: Mapping[int, str]) -> list[PersonLine]:
     """Compare each person with the others on the same items."""
-    peers = measure.peer_agreement(votes.items, votes.people, codes(kind, votes))
-    return [PersonLine(peer.person, names.get(peer.person, "–"), peer) for peer in peers]
+    answers = codes(kind, votes)
+    apart = votes.people[differs(votes.items, answers)]
+    who, counts = np.unique(apart, return_counts=True)
+    differing = dict(zip(who.tolist(), counts.tolist(), strict=True))
+    peers = measure.peer_agreement(votes.items, votes.people, answers)
+    return [
+        PersonLine(peer.person, names.get(peer.person, "–"), peer, differing.get(peer.person, 0))
+        for peer in peers
+    ]
+
+
+def differs(items: Ints, answers: Ints) -> Bools:
+    """Whether the answers to each vote's item are not all the same (n,)."""
+    _, rows = np.unique(items, return_inverse=True)
+    low = np.full(rows.max() + 1 if len(rows) else 0, np.iinfo(np.int64).max)
+    high = np.full(len(low), -1)
+    np.minimum.at(low, rows, answers)
+    np.maximum.at(high, rows, answers)
+    differ: Bools = (low < high)[rows]
+    return differ
 
 
 def eras(kind: str, votes: Votes) -> list[Period]:

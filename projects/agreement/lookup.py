@@ -10,7 +10,7 @@ import numpy as np
 from projects.agreement import figures, setting, votes
 from projects.agreement.votes import Votes
 from projects.models import Project
-from projects.quality.agreement import Bools, Ints
+from projects.quality.agreement import Ints
 from projects.remembered import remembered
 
 # Nobody reads further, and databases take lists of ids that are no longer.
@@ -23,7 +23,7 @@ class Wanted:
 
     ``mixed``   two label ids: one person said this, another one that (the same twice: both said it); a single
                 one: some said it and others did not.
-    ``people``  who judged the item; with ``mixed``: who mixed the labels up.
+    ``people``  who judged the item; with two labels: one who gave one of them, or two who gave one each.
     ``differ``  whether answers differ; with ``people``: theirs from each other, or from anybody's.
     """
 
@@ -51,7 +51,11 @@ def _items(found: setting.Setting, wanted: Wanted) -> list[int]:
     elif wanted.people:
         ids = _judged(found.scale, said, wanted)
     else:
-        ids = said.items[_differs(found.scale, said)] if wanted.differ else said.items
+        ids = (
+            said.items[figures.differs(said.items, figures.codes(found.scale, said))]
+            if wanted.differ
+            else said.items
+        )
     return [int(pk) for pk in np.unique(ids)[:MOST]]
 
 
@@ -63,6 +67,8 @@ def _mixed(found: setting.Setting, said: Votes, wanted: Wanted) -> Ints:
         chose = said.chosen[:, places[0]]
         some: Ints = np.intersect1d(said.items[chose], said.items[~chose])
         return some
+    if len(wanted.people) == 2:
+        return _each(said, wanted.people, [found.column[pk] for pk in wanted.mixed])
     mixes = figures.mixes(found.scale, said)
     kept = (mixes.first == places[0]) & (mixes.second == places[1])
     left, right = mixes.left[kept], mixes.right[kept]
@@ -73,6 +79,16 @@ def _mixed(found: setting.Setting, said: Votes, wanted: Wanted) -> Ints:
     return both
 
 
+def _each(said: Votes, people: tuple[int, ...], places: list[int]) -> Ints:
+    """Items on which each of two people gave the own one of two labels."""
+    first, second = (
+        said.items[(said.people == person) & said.chosen[:, place]]
+        for person, place in zip(people, places, strict=True)
+    )
+    both: Ints = np.intersect1d(first, second)
+    return both
+
+
 def _judged(kind: str, said: Votes, wanted: Wanted) -> Ints:
     """Items that all these people judged."""
     ids = said.items
@@ -80,18 +96,7 @@ def _judged(kind: str, said: Votes, wanted: Wanted) -> Ints:
         ids = np.intersect1d(ids, said.items[said.people == person])
     if not wanted.differ:
         return ids
-    among = np.isin(said.people, wanted.people) if len(wanted.people) > 1 else np.ones(len(said), dtype=bool)
-    common = said.only(np.isin(said.items, ids) & among)
-    return common.items[_differs(kind, common)]
-
-
-def _differs(kind: str, said: Votes) -> Bools:
-    """Whether the answers to each vote's item are not all the same (n,)."""
-    _, rows = np.unique(said.items, return_inverse=True)
-    answers = figures.codes(kind, said)
-    low = np.full(rows.max() + 1 if len(rows) else 0, np.iinfo(np.int64).max)
-    high = np.full(len(low), -1)
-    np.minimum.at(low, rows, answers)
-    np.maximum.at(high, rows, answers)
-    differ: Bools = (low < high)[rows]
-    return differ
+    common = said.only(np.isin(said.items, ids))
+    if len(wanted.people) > 1:
+        common = common.only(np.isin(common.people, wanted.people))
+    return common.items[figures.differs(common.items, figures.codes(kind, common))]

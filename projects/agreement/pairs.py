@@ -39,6 +39,10 @@ class Pair:
     rows: Sequence[tuple[Tag, Sequence[Said]]]
 
     @property
+    def differing(self) -> int:
+        return round(self.figures.items * (1 - self.figures.share))
+
+    @property
     def few(self) -> bool:
         return self.figures.items < FEW
 

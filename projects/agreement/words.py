@@ -48,7 +48,7 @@ def band(figures: Agreement) -> str:
         return _("below .667")
     if figures.low >= TENTATIVE:
         return _("above .667") if figures.high >= RELIABLE else _(".667 to .8")
-    return _("open: up to .8") if figures.high < RELIABLE else _("open")
+    return _("below .8") if figures.high < RELIABLE else _("too wide to tell")
 
 
 def size(figures: Agreement) -> str:

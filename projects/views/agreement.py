@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from django.contrib.auth.decorators import login_required
@@ -12,12 +13,13 @@ from django.views.decorators.http import require_GET
 
 from projects import access
 from projects import agreement as measured
-from projects.agreement import Period, Report
+from projects.agreement import LabelLine, Report
 from projects.models import Membership, Project
 from projects.views import common
 
-# Pairs of labels that the page lists before somebody asks for all.
+# Pairs of labels, and labels, that the page lists before somebody asks for all.
 PAIRS: Final = 10
+LABELS: Final = 20
 
 
 @require_GET
@@ -32,6 +34,7 @@ def agreement(request: HttpRequest, project_id: int) -> HttpResponse:
     report = measured.report(project)
     around = common.number(request, "around")
     every = request.GET.get("pairs") == "all"
+    lines = _label_lines(report, every=request.GET.get("labels") == "all")
     context = common.page(
         member,
         "quality",
@@ -42,6 +45,8 @@ def agreement(request: HttpRequest, project_id: int) -> HttpResponse:
         around=around,
         pairs=report.mixed if every else report.mixed[:PAIRS],
         more=0 if every else max(0, len(report.mixed) - PAIRS),
+        labels=lines,
+        more_labels=len(report.labels) - len(lines),
         few=measured.FEW,
         same=bool(first and first == second),
         weeks=measured.week_chart(report.weeks),
@@ -72,6 +77,13 @@ def pair(request: HttpRequest, project_id: int, first: int, second: int) -> Http
     return render(request, "projects/agreement_pair.html", context)
 
 
+def _label_lines(report: Report, *, every: bool) -> Sequence[LabelLine]:
+    """Return all labels in their order, or where they are many those in which people agree least."""
+    if every or len(report.labels) <= LABELS:
+        return report.labels
+    return sorted(report.labels, key=lambda line: (line.figures.alpha is None, line.figures.alpha))[:LABELS]
+
+
 def _headline(report: Report) -> dict[str, Any]:
     """Return what stands at the head, and the eras before the last breaking change."""
     whole = report.whole
@@ -90,15 +102,18 @@ def _headline(report: Report) -> dict[str, Any]:
     }
 
 
-def _eras(report: Report) -> list[tuple[str, Period, str]]:
-    """Name each side of every breaking change by its guideline versions; nothing where there was none."""
+def _eras(report: Report) -> list[tuple[str, Any, str]]:
+    """Name what lies before each breaking change by its guideline versions."""
     found = []
-    for one in report.eras if len(report.eras) > 1 else ():
+    for one in report.eras[1:]:
         numbers = [version.at for version in report.versions if version.era == one.at]
-        name = _("Version %(number)s") % {"number": numbers[0]}
+        name = _("Agreement sample, version %(number)s") % {"number": numbers[0]}
         if len(numbers) > 1:
-            name = _("Versions %(first)s to %(last)s") % {"first": numbers[0], "last": numbers[-1]}
-        found.append((name, one, measured.band(one.figures)))
+            name = _("Agreement sample, versions %(first)s to %(last)s") % {
+                "first": numbers[0],
+                "last": numbers[-1],
+            }
+        found.append((name, one.figures, measured.band(one.figures)))
     return found
 
 
