@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import prefetch_related_objects
 from django.template.loader import render_to_string
@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from projects import queries
 from projects.models import Annotation, Assignment, Item, Label, Membership, Policy, Project, QueueEntry
+from projects.trust import qualification, talk, workload
 
 # Items kept in the browser besides the one on the stage.
 AHEAD = 5
@@ -31,6 +32,9 @@ class Progress:
     since: int
     batch: int
     learning: bool
+    # Answers since the shift began that is going on, and how many fit in; 0: there is none.
+    shift_done: int = 0
+    shift_size: int = 0
 
     @property
     def needed(self) -> int:
@@ -44,6 +48,22 @@ class Progress:
             return _("Next retrain in %(count)d") % {"count": self.needed}
         return _("First model in %(count)d") % {"count": self.needed}
 
+    def shift(self) -> str:
+        """Say how far the shift is; blank where there is none."""
+        if not self.shift_size:
+            return ""
+        words = _("%(done)s of about %(size)s in this shift")
+        return words % {"done": f"{self.shift_done:,}", "size": f"{self.shift_size:,}"}
+
+
+class Nothing(NamedTuple):
+    """Why there is no item: a heading, a sentence, and where to go on."""
+
+    heading: str
+    sentence: str
+    address: str = ""
+    action: str = ""
+
 
 def progress(membership: Membership, policy: Policy) -> Progress:
     """Count what the page's bars show, at a cost that does not grow with the project."""
@@ -54,7 +74,10 @@ def progress(membership: Membership, policy: Policy) -> Progress:
         if learning
         else (_towards_first_model(project), 2 * FIRST_MODEL)
     )
+    shift = membership.shift
     return Progress(
+        shift_done=max(0, membership.answered - shift.answered_before) if shift else 0,
+        shift_size=shift.size if shift else 0,
         mine=membership.answered,
         labelled=queries.labelled(project.pk),
         items=project.item_count,
@@ -75,17 +98,20 @@ def _towards_first_model(project: Project) -> int:
 
 def as_json(shown: Progress) -> dict[str, Any]:
     """The same for the page's script."""
-    return {**asdict(shown), "sentence": shown.sentence()}
+    return {**asdict(shown), "sentence": shown.sentence(), "shift": shown.shift()}
 
 
-def item_html(item: Item, project: Project, note: str = "") -> str:
-    """Render an item as the page shows it, with what a lead says to whoever is asked again."""
-    return render_to_string("projects/_item.html", {"item": item, "project": project, "lead_note": note})
+def item_html(item: Item, project: Project, note: str = "", remarks: Sequence[talk.Remark] = ()) -> str:
+    """Render an item as the page shows it, with what a lead says to whoever is asked again, and the talk."""
+    shown = {"item": item, "project": project, "lead_note": note, "item_talk": remarks}
+    return render_to_string("projects/_item.html", shown)
 
 
 def lead_note(assignment: Assignment) -> str:
-    """What a lead wrote when an item was sent back for another vote."""
+    """What a lead wrote when an item was sent back: to this very person, or for another vote."""
     entry = assignment.entry
+    if entry.stream == QueueEntry.Stream.RETURNED:
+        return assignment.note
     return str(entry.reason.get("note", "")) if entry.stream == QueueEntry.Stream.AGAIN else ""
 
 
@@ -95,8 +121,14 @@ def in_hand(
     """Render the items that the browser does not have yet. Never a word on why, or on who else."""
     missing = [assignment for assignment in assignments if assignment.item_id not in have]
     prefetch_related_objects(missing, "item", "entry")
+    ids = [row.item_id for row in missing]
+    said = talk.for_annotator(missing[0].annotator_id, project, ids) if missing else {}
     return [
-        {"id": row.item_id, "number": row.item.number, "html": item_html(row.item, project, lead_note(row))}
+        {
+            "id": row.item_id,
+            "number": row.item.number,
+            "html": item_html(row.item, project, lead_note(row), said.get(row.item_id, ())),
+        }
         for row in missing
     ]
 
@@ -127,23 +159,26 @@ def _said(kind: str) -> str:
     return _("None of these") if kind == Annotation.Kind.ANSWER else str(Annotation.Kind(kind).label)
 
 
-def nothing_to_do(membership: Membership) -> tuple[str, str]:
-    """Say why a person has no item, and what to do: a heading and a sentence."""
-    project = membership.project
+def nothing_to_do(membership: Membership, policy: Policy | None = None) -> Nothing:
+    """Say why a person has no item, and what to do."""
+    project, policy = membership.project, policy or membership.project.policy
     if project.state == Project.State.DRAFT:
-        return _("This project is not ready yet"), _(
-            "Its admin is still setting it up. Come back in a while."
-        )
+        words = _("Its admin is still setting it up. Come back in a while.")
+        return Nothing(_("This project is not ready yet"), words)
     if project.state != Project.State.ACTIVE:
-        return _("This project is paused"), _(
-            "Nothing is lost. You can go on as soon as an admin opens it again."
-        )
+        words = _("Nothing is lost. You can go on as soon as an admin opens it again.")
+        return Nothing(_("This project is paused"), words)
+    if (halt := workload.why(membership, policy)) is not None:
+        return Nothing(halt.heading, halt.sentence, halt.address, halt.action)
     if project.item_count == 0:
-        return _("There are no items yet"), _("An admin can add a file under Settings, Data.")
-    held = QueueEntry.objects.filter(project=project, state=QueueEntry.State.LIVE).exists()
-    if held:
-        return (
-            _("Nothing for you right now"),
-            _("The last items are with other people. This page looks again by itself."),
-        )
-    return _("All done"), _("Every item has been answered. Thank you.")
+        return Nothing(_("There are no items yet"), _("An admin can add a file under Settings, Data."))
+    quiz = qualification.of(membership, policy)
+    if quiz and quiz.stuck:
+        words = _("It was not quite enough this time. A lead looks at it and will talk with you.")
+        return Nothing(_("You are through with the batch"), words)
+    live = QueueEntry.objects.filter(project=project, state=QueueEntry.State.LIVE)
+    # Known items always have room for somebody; to say so would be to say that there are some.
+    if live.exclude(stream=QueueEntry.Stream.GOLD).exists():
+        words = _("The last items are with other people. This page looks again by itself.")
+        return Nothing(_("Nothing for you right now"), words)
+    return Nothing(_("All done"), _("Every item has been answered. Thank you."))

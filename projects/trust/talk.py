@@ -13,7 +13,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from projects.errors import Refused
-from projects.models import Annotation, Assignment, Comment, Dispute, Item, Membership, QueueEntry
+from projects.models import Annotation, Assignment, Comment, Dispute, Item, Membership, Project, QueueEntry
 from projects.trust import notices
 
 LENGTH: Final = 2000
@@ -38,7 +38,7 @@ class Remark:
 
 def may_speak(member: Membership, item: Item) -> bool:
     """Whether a person may comment on an item: leads always, others on what they answered or hold."""
-    return member.leads or item.pk in _answered(member, [item.pk]) or _holds(member, item)
+    return member.leads or item.pk in _answered(member.user_id, [item.pk]) or _holds(member, item)
 
 
 @transaction.atomic
@@ -87,17 +87,35 @@ def of_items(member: Membership, item_ids: Iterable[int]) -> dict[int, list[Rema
     who has still to answer must not learn what others think. After a known item, which people take for any
     other, only what was said later is shown, for earlier talk would give it away.
     """
+    if not member.leads:
+        return for_annotator(member.user_id, member.project, item_ids)
+    found = Comment.objects.filter(item_id__in=list(item_ids), project_id=member.project_id)
+    comments = list(found.select_related("author").order_by("pk"))
+    leads = set(notices.leads(member.project)) if comments else set()
+    named = [(one, _remark(one, member.user_id, leads, str(one.author))) for one in comments]
+    return _by_item(named)
+
+
+def for_annotator(user_id: int, project: Project, item_ids: Iterable[int]) -> dict[int, list[Remark]]:
+    """The same as somebody sees it who labels: also leads, while they do."""
     ids = list(item_ids)
-    found = Comment.objects.filter(item_id__in=ids, project_id=member.project_id).order_by("pk")
-    comments = list(found.select_related("author") if member.leads else found)
+    comments = list(Comment.objects.filter(item_id__in=ids, project=project).order_by("pk"))
     if not comments:
         return {}
-    since = {} if member.leads else _answered(member, ids)
-    leads = set(notices.leads(member.project))
+    since, leads = _answered(user_id, ids), set(notices.leads(project))
+    seen = [one for one in comments if _visible(one, user_id, since)]
+    return _by_item([(one, _remark(one, user_id, leads)) for one in seen])
+
+
+def while_labelling(member: Membership, item: Item) -> list[Remark]:
+    """What is shown beside an item in somebody's hands."""
+    return for_annotator(member.user_id, member.project, [item.pk]).get(item.pk, [])
+
+
+def _by_item(found: Iterable[tuple[Comment, Remark]]) -> dict[int, list[Remark]]:
     by_item: dict[int, list[Remark]] = {}
-    for one in comments:
-        if member.leads or _visible(one, member.user_id, since):
-            by_item.setdefault(one.item_id, []).append(_remark(one, member, leads))
+    for comment, remark in found:
+        by_item.setdefault(comment.item_id, []).append(remark)
     return by_item
 
 
@@ -110,21 +128,16 @@ def _visible(comment: Comment, user_id: int, since: dict[int, datetime | None]) 
     return first is None or comment.created_at > first
 
 
-def _remark(comment: Comment, member: Membership, leads: set[int]) -> Remark:
-    mine, by_lead = comment.author_id == member.user_id, comment.author_id in leads
-    if mine:
-        who = _("You")
-    elif member.leads:
-        who = str(comment.author)
-    else:
-        who = _("A lead") if by_lead else _("Another annotator")
+def _remark(comment: Comment, user_id: int, leads: set[int], name: str = "") -> Remark:
+    mine, by_lead = comment.author_id == user_id, comment.author_id in leads
+    who = _("You") if mine else name or (_("A lead") if by_lead else _("Another annotator"))
     shared = comment.open_to_annotators
     return Remark(comment.pk, who, comment.text, comment.created_at, mine, shared, by_lead)
 
 
-def _answered(member: Membership, item_ids: list[int]) -> dict[int, datetime | None]:
+def _answered(user_id: int, item_ids: list[int]) -> dict[int, datetime | None]:
     """Items that a person answered; with a time where only later remarks may be seen."""
-    said = Annotation.objects.filter(item_id__in=item_ids, annotator_id=member.user_id, kind__in=_SAID)
+    said = Annotation.objects.filter(item_id__in=item_ids, annotator_id=user_id, kind__in=_SAID)
     found: dict[int, datetime | None] = {}
     for item_id, stream, at in said.order_by("-pk").values_list("item_id", "stream", "created_at"):
         found[item_id] = at if stream == QueueEntry.Stream.GOLD else None

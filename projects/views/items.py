@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET
 from projects import access, browsing, reasons
 from projects.forms import ItemsForm
 from projects.models import Annotation, Item, Label
+from projects.trust import talk
 from projects.views import common
 
 
@@ -69,6 +70,7 @@ def item(request: HttpRequest, project_id: int, number: int) -> HttpResponse:
         "items",
         item=found,
         blind=blind,
+        remarks=talk.remarks(member, found),
         settled=_labels(found.settled_labels, labels),
         gold=[_labels(one, labels) for one in found.gold or []],
         votes=_rows(browsing.present_votes(found), labels, blind),

@@ -15,10 +15,10 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from projects import access, actions, labelling, markdown, queries, queue, reasons
+from projects import access, actions, labelling, markdown, queries, queue, reasons, shifts
 from projects.errors import Refused
 from projects.models import Annotation, Assignment, Item, Membership
-from projects.trust import staleness
+from projects.trust import qualification, staleness, talk
 
 # A browser sends its outbox in pieces of this size.
 MOST_AT_ONCE = 20
@@ -41,7 +41,7 @@ def label(request: HttpRequest, project_id: int) -> HttpResponse:
     items = [assignment.item for assignment in assignments]
     if (again := _asked_for(request, member)) is not None:
         items = [again, *[item for item in items if item.pk != again.pk]]
-        html = labelling.item_html(again, member.project)
+        html = labelling.item_html(again, member.project, remarks=talk.while_labelling(member, again))
         first = {"id": again.pk, "number": again.number, "html": html}
         hand = [first, *[known for known in hand if known["id"] != again.pk]]
     project = member.project
@@ -50,6 +50,7 @@ def label(request: HttpRequest, project_id: int) -> HttpResponse:
         "project": project,
         "membership": member,
         "labels": labels,
+        "item_talk": talk.while_labelling(member, items[0]) if items else [],
         "multi": project.task == project.Task.MULTI,
         "find": len(labels) > 10,
         "item": items[0] if items else None,
@@ -58,8 +59,10 @@ def label(request: HttpRequest, project_id: int) -> HttpResponse:
         "submission": uuid4(),
         "guidelines": markdown.render(project.guidelines),
         "progress": shown,
+        "offered": shifts.OFFERED,
+        "quiz": qualification.of(member, rules.policy),
         "history": labelling.history(member, labels)[:8],
-        "nothing": None if items else labelling.nothing_to_do(member),
+        "nothing": None if items else labelling.nothing_to_do(member, rules.policy),
         "desk": _desk(request, member, hand, shown),
     }
     return render(request, "projects/label.html", context)
@@ -94,9 +97,10 @@ def work(request: HttpRequest, project_id: int) -> JsonResponse:
         "items": labelling.in_hand(assignments, member.project, have),
         "held": [assignment.item_id for assignment in assignments],
         "progress": labelling.as_json(labelling.progress(member, rules.policy)),
+        "quiz": quiz.sentence() if (quiz := qualification.of(member, rules.policy)) else "",
     }
     if want and not assignments:
-        answer["nothing"] = labelling.nothing_to_do(member)
+        answer["nothing"] = labelling.nothing_to_do(member, rules.policy)
     return JsonResponse(answer)
 
 
@@ -116,6 +120,9 @@ def _submit_and_fill(
         return verdicts, queue.lease(member, want, policy=rules.policy) if want else []
     with transaction.atomic():
         verdicts = actions.submit(member, submissions, rules=rules)
+        if verdicts[0].status == "rejected":
+            # What a refused answer held was let go with it, and limits hold only while the person is held.
+            queue.hold(member)
         return verdicts, queue.fill(member, want, policy=rules.policy)
 
 
@@ -125,6 +132,8 @@ def my_labels(request: HttpRequest, project_id: int) -> HttpResponse:
     """List a person's newest judgements, each with a way to change it."""
     member = access.membership(request.user, project_id)
     rows = labelling.history(member, queries.active_labels(project_id))
+    said = talk.for_annotator(member.user_id, member.project, [row["item"] for row in rows])
+    rows = [{**row, "comments": len(said.get(row["item"], []))} for row in rows]
     return render(
         request, "projects/my_labels.html", {"project": member.project, "membership": member, "rows": rows}
     )
@@ -187,6 +196,8 @@ def _answered_by_form(request: HttpRequest, member: Membership) -> HttpResponse:
         return redirect("label", member.project_id)
     if verdict.status == "rejected":
         messages.error(request, verdict.message)
+    elif verdict.status == "stored" and verdict.message:
+        messages.info(request, verdict.message)
     if submission.kind == Annotation.Kind.UNDO and verdict.status != "rejected":
         return redirect(f"{reverse('label', args=[member.project_id])}?item={submission.item_id}")
     return redirect("label", member.project_id)
