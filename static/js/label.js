@@ -92,6 +92,9 @@ function showProgress(progress) {
   $("labelled").textContent = progress.labelled;
   $("items").textContent = progress.items;
   $("mine").textContent = progress.mine;
+  if (!$("shift-done") || !progress.shift) return;
+  $("shift-words").textContent = progress.shift;
+  $("shift-done").value = progress.shift_done;
 }
 
 // --- the stage -----------------------------------------------------------------------------------------------------
@@ -131,6 +134,8 @@ function nothing(told) {
   $("nothing").hidden = false;
   $("nothing-head").textContent = told?.[0] ?? words.waiting;
   $("nothing-words").textContent = told?.[1] ?? "";
+  $("nothing-go").hidden = !told?.[2];
+  if (told?.[2]) Object.assign($("nothing-go"), { href: told[2], textContent: told[3] });
   if (news) $("nothing").focus({ preventScroll: true });
 }
 
