@@ -59,11 +59,13 @@ function judged(verdict, record) {
 }
 
 // Items that came: new ones behind what is here. What was answered here and is still on its way stays away,
-// and what went to somebody else meanwhile is not shown any more; only the one on the stage stays.
+// and what went to somebody else meanwhile is not shown any more; only the one on the stage stays, unless the person
+// has to do something else first.
 function refill(answer) {
   const waiting = new Set(outbox.records.map((record) => record.item));
   const held = new Set(answer.held);
-  queue = queue.filter((item, at) => at === 0 || held.has(item.id) || waiting.has(item.id));
+  const stopped = Boolean(answer.nothing?.[3]);
+  queue = queue.filter((item, at) => (at === 0 && !stopped) || held.has(item.id) || waiting.has(item.id));
   const here = new Set(queue.map((item) => item.id));
   const fresh = answer.items.filter((item) => !here.has(item.id) && !waiting.has(item.id));
   queue.push(...fresh);
