@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final, TypeVar
 
 from django.core.cache import caches
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, Sum
 
 from projects.models import Annotation, Assignment, Item, Label, Membership, Policy, Project, QueueEntry
 from projects.quality import consensus
@@ -71,8 +71,12 @@ def current(annotations: QuerySet[Annotation]) -> QuerySet[Annotation]:
 
 
 def votes(item_ids: Iterable[int]) -> QuerySet[Annotation]:
-    """Current answers and «can't tell» of these items, oldest first; not those that check the person."""
+    """Current answers and «can't tell» of these items, oldest first: those under the labels' present meaning.
+
+    Not those that only check the person.
+    """
     found = Annotation.objects.filter(item_id__in=item_ids, kind__in=Annotation.COUNTED)
+    found = found.filter(guideline_version__gte=F("item__votes_from"))
     return current(found).exclude(stream=GOLD).order_by("pk")
 
 
