@@ -37,7 +37,7 @@ def label_next(member, count, at=None, seconds=None):
     return count
 
 
-# --- limits --------------------------------------------------------------------------------------------------
+# --- limits --------------------------------
 
 
 @pytest.mark.django_db
@@ -121,7 +121,7 @@ def test_a_paused_person_reads_why_and_where_to_go():
     assert said.address == reverse("my-record", args=[project.pk])
 
 
-# --- shifts --------------------------------------------------------------------------------------------------
+# --- shifts --------------------------------
 
 
 @pytest.mark.django_db
@@ -217,7 +217,7 @@ def test_shifts_are_begun_and_ended_by_members_only(client):
     assert client.post(address, {"minutes": "30"}).status_code == 404
 
 
-# --- what a lead says of a person ---------------------------------
+# --- what a lead says of a person --------------------------------
 
 
 @pytest.mark.django_db
