@@ -312,7 +312,7 @@ def test_the_page_asks_the_same_few_questions_whatever_the_size(client, django_a
             make_member(project, make_user(f"Person {person}"), answered=3)
         Item.objects.filter(project=project).update(agreement=True)
         client.force_login(make_lead(project).user)
-        with django_assert_max_num_queries(39):
+        with django_assert_max_num_queries(40):
             client.get(reverse("progress", args=[project.pk]))
         with django_assert_max_num_queries(18):
             client.get(reverse("progress-live", args=[project.pk]))

@@ -50,12 +50,10 @@ def _items(found: setting.Setting, wanted: Wanted) -> list[int]:
         ids = _mixed(found, said, wanted)
     elif wanted.people:
         ids = _judged(found.scale, said, wanted)
+    elif wanted.differ:
+        ids = said.items[figures.differs(said.items, figures.codes(found.scale, said))]
     else:
-        ids = (
-            said.items[figures.differs(said.items, figures.codes(found.scale, said))]
-            if wanted.differ
-            else said.items
-        )
+        ids = said.items
     return [int(pk) for pk in np.unique(ids)[:MOST]]
 
 
@@ -65,8 +63,9 @@ def _mixed(found: setting.Setting, said: Votes, wanted: Wanted) -> Ints:
     places = sorted(found.column[pk] for pk in wanted.mixed)
     if len(places) == 1:
         chose = said.chosen[:, places[0]]
+        by = np.isin(said.people, wanted.people) | (not wanted.people)
         some: Ints = np.intersect1d(said.items[chose], said.items[~chose])
-        return some
+        return np.intersect1d(some, said.items[by])
     if len(wanted.people) == 2:
         return _each(said, wanted.people, [found.column[pk] for pk in wanted.mixed])
     mixes = figures.mixes(found.scale, said)
