@@ -123,7 +123,7 @@ def _one(known: Book, votes: Sequence[Vote], rule: Rule, model: dict[int, float]
     if chosen != verdict.label:
         sure = float(posterior[chosen])
     share = _rescaled(posterior, chosen, sure)
-    soft = {_name(pk): round(p, 4) for pk, p in zip(known.classes, share.tolist(), strict=True) if pk}
+    soft = {key_of(pk): round(p, 4) for pk, p in zip(known.classes, share.tolist(), strict=True) if pk}
     answer = frozenset({known.classes[chosen]})
     return Weighed(verdict.what, answer, sure, soft, _tied(votes), _method(known, model), known.version)
 
@@ -179,7 +179,8 @@ def _untold(known: Book, votes: Sequence[Vote], rule: Rule) -> Weighed:
 def _verdict(known: Book, votes: Sequence[Vote], answer: Answer, sure: float, rule: Rule) -> asking.Verdict:
     """Decide on a whole set of labels: a vote is for it or not, by each label's majority from three on."""
     carried = _carried(votes, answer)
-    alike = [0 if carried or vote.answer == answer else 1 for vote in votes]
+    # Others are not for each other: two who differ may both be against what lies between them.
+    alike = [0 if carried or vote.answer == answer else None for vote in votes]
     return asking.decide(np.array([sure, 0.0]), alike, rule, known.calibration)
 
 
@@ -209,7 +210,8 @@ def _rescaled(posterior: Floats, chosen: int, sure: float) -> Floats:
     return np.asarray(share)
 
 
-def _name(pk: int) -> str:
+def key_of(pk: int) -> str:
+    """How a class is called in a soft label."""
     return UNTOLD if pk == book.CANT_TELL else str(pk)
 
 

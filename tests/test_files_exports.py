@@ -8,10 +8,11 @@ from uuid import uuid4
 
 import pytest
 from django.urls import reverse
+from django.utils.timezone import now
 
 from projects import files
 from projects.files import exporting, writing
-from projects.models import Annotation, Dispute, Item, Project, QueueEntry, Resolution
+from projects.models import Annotation, Dispute, Item, Membership, Project, QueueEntry, Resolution
 from tests.factories import answer, make_items, make_lead, make_member, make_project, make_user
 from tests.uploading import take
 
@@ -153,6 +154,32 @@ def test_a_settled_item_comes_out_with_votes_decision_and_reason(client, project
     assert row["pick"] == {"round": 3, "stream": "agreement"} | reason
     assert "agree" in row["picked_because"]
     assert (row["guideline_version"], row["holdout"], row["gold"]) == (2, True, [["bug"]])
+
+
+def test_a_label_by_votes_comes_out_with_how_sure_it_is_and_which_votes_count(client):
+    project = make_project(labels=["billing", "bug"], items=1, policy={"overlap": 3, "agreement_overlap": 3})
+    lead = make_lead(project)
+    people = [make_member(project, name) for name in ("ana", "ben", "cleo", "dora")]
+    billing, bug = project.labels.order_by("position")
+    for person, label in zip(people, (bug, bug, billing), strict=False):
+        answer(person, project.items.get(), label)
+    Annotation.objects.create(
+        project=project,
+        item=project.items.get(),
+        annotator=people[3].user,
+        submission=uuid4(),
+        labels=[billing.pk],
+    )
+    Membership.objects.filter(pk=people[3].pk).update(excluded_at=now())
+    (row,) = objects(download(client, lead, project, "settled.jsonl"))
+    assert (row["label"], row["source"], row["n"]) == ("bug", "consensus", 3)
+    assert row["shares"] == {"billing": pytest.approx(1 / 3), "bug": pytest.approx(2 / 3)}
+    assert row["soft"]["bug"] == pytest.approx(row["posterior"], abs=1e-4)
+    assert sum(row["soft"].values()) == pytest.approx(1, abs=1e-3)
+    assert [vote["counts"] for vote in row["votes"]] == [True, True, True, False]
+    assert (row["estimate"], row["method"].startswith("one-coin")) == (None, True)
+    (cell,) = table(download(client, lead, project, "settled.csv"))
+    assert json.loads(cell["soft"]) == row["soft"]
 
 
 def test_csv_read_back_gives_the_same_values(client, project, lead):

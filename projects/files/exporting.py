@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from django.db.models import Max
 
-from projects import reasons
+from projects import queries, reasons, weighing
 from projects.models import Annotation, Item, Project, QueueEntry, Resolution
 
 Row = dict[str, Any]
 PAGE: Final = 500
+_LABELLED: Final = (Resolution.Outcome.LABELLED, Resolution.Outcome.BOTH)
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,10 @@ class Names:
 
     def of_ids(self, ids: Sequence[int] | None) -> list[str] | None:
         """Return names for ids; None stays None: nobody said anything."""
-        if ids is None:
-            return None
-        return [self.by_id.get(pk, f"label {pk}") for pk in ids]
+        return None if ids is None else [self.of_id(pk) for pk in ids]
+
+    def of_id(self, pk: int) -> str:
+        return self.by_id.get(pk, f"label {pk}")
 
 
 def annotation_rows(project: Project) -> Iterator[Row]:
@@ -57,20 +59,23 @@ def annotation_rows(project: Project) -> Iterator[Row]:
 
 def settled_rows(project: Project, everything: bool = False) -> Iterator[Row]:
     """Yield one row an item, in the order of import: the settled ones, or all with what became of them."""
-    names = Names.of(project)
+    names, rules = Names.of(project), queries.rules(project)
     items = project.items.order_by("number")
     if not everything:
         items = items.filter(state=Item.State.SETTLED)
     last = 0
     while page := list(items.filter(number__gt=last)[:PAGE]):
         last = page[-1].number
-        votes, resolutions = _votes(page, names), _resolutions(page, names)
+        said, resolutions = _said_of(page), _resolutions(page, names)
         picked = _picked(project, {item.pk for item in page})
         # The newest by its own number: an entry that a lead asked for belongs to no round.
         latest = {entry.item_id: entry for entry in sorted(picked.values(), key=lambda entry: entry.pk)}
         for item in page:
-            cast = votes[item.pk]
+            counted = weighing.counted(rules, item, said[item.pk])
+            cast = _votes(said[item.pk], {vote.pk for vote in counted}, names)
             label = _label_of(item, names) | {
+                "n": len(counted),
+                "shares": _shares(counted, names),
                 "votes": cast,
                 "resolution": resolutions.get(item.pk),
                 "guideline_version": max((vote["guideline_version"] for vote in cast), default=None),
@@ -137,6 +142,8 @@ def _label_of(item: Item, names: Names) -> Row:
         "source": item.settled_source,
         "method": item.method,
         "posterior": item.posterior,
+        "estimate": item.estimate or None,
+        "soft": _named(item.soft, names),
         "settled_at": item.settled_at.isoformat() if item.settled_at else None,
     }
 
@@ -146,16 +153,37 @@ def _joined(labels: list[str] | None) -> str | None:
     return " | ".join(labels) if labels else None
 
 
-def _votes(items: list[Item], names: Names) -> dict[int, list[Row]]:
+def _said_of(items: list[Item]) -> dict[int, list[Annotation]]:
     """Return what people say now of each item: the newest revision of each, unless it was taken back."""
-    current = Annotation.objects.filter(item__in=items, superseded_by=None).exclude(kind=Annotation.Kind.UNDO)
-    votes: dict[int, list[Row]] = defaultdict(list)
-    for one in current.select_related("annotator").order_by("pk"):
-        said = _said(one, names)
-        kept = ("annotator", "kind", "labels", "label_ids", "none_of_these", "note", "reason", "lead_time")
-        more = ("created_at", "round", "stream", "guideline_version")
-        votes[one.item_id].append({key: said[key] for key in kept + more})
-    return votes
+    current = queries.current(queries.revisions([item.pk for item in items]))
+    found: dict[int, list[Annotation]] = defaultdict(list)
+    for one in current.exclude(kind=Annotation.Kind.UNDO).select_related("annotator"):
+        found[one.item_id].append(one)
+    return found
+
+
+def _votes(said: list[Annotation], counted: set[int], names: Names) -> list[Row]:
+    """Return each person's word, and whether it counts: see ``weighing.counted``."""
+    kept = ("annotator", "kind", "labels", "label_ids", "none_of_these", "note", "reason", "lead_time")
+    more = ("created_at", "round", "stream", "guideline_version")
+    rows = [(one.pk in counted, _said(one, names)) for one in said]
+    return [{key: row[key] for key in kept + more} | {"counts": counts} for counts, row in rows]
+
+
+def _shares(votes: Sequence[weighing.Vote], names: Names) -> dict[str, float] | None:
+    """Return how large a share of the votes that count names each label; None without votes."""
+    if not votes:
+        return None
+    named = Counter(label for vote in votes for label in vote.answer)
+    counts = {weighing.key_of(label): number / len(votes) for label, number in sorted(named.items())}
+    return _named(counts, names)
+
+
+def _named(soft: dict[str, float] | None, names: Names) -> dict[str, float] | None:
+    """Return chances by the labels' names; «can't tell» keeps its own."""
+    if soft is None:
+        return None
+    return {names.of_id(int(key)) if key.isdigit() else key: p for key, p in soft.items()}
 
 
 def _resolutions(items: list[Item], names: Names) -> dict[int, Row]:
@@ -165,7 +193,7 @@ def _resolutions(items: list[Item], names: Names) -> dict[int, Row]:
         one.item_id: {
             "lead": one.lead.get_username(),
             "outcome": one.outcome,
-            "labels": names.of_ids(one.labels) if one.outcome == Resolution.Outcome.LABELLED else None,
+            "labels": names.of_ids(one.labels) if one.outcome in _LABELLED else None,
             "reason": one.reason,
             "note": one.note,
             "created_at": one.created_at.isoformat(),
