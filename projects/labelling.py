@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from projects import queries
 from projects.models import Annotation, Assignment, Item, Label, Membership, Policy, Project, QueueEntry
-from projects.trust import qualification, talk, workload
+from projects.trust import qualification, staleness, talk, workload
 
 # Items kept in the browser besides the one on the stage.
 AHEAD = 5
@@ -101,9 +101,11 @@ def as_json(shown: Progress) -> dict[str, Any]:
     return {**asdict(shown), "sentence": shown.sentence(), "shift": shown.shift()}
 
 
-def item_html(item: Item, project: Project, note: str = "", remarks: Sequence[talk.Remark] = ()) -> str:
-    """Render an item as the page shows it, with what a lead says to whoever is asked again, and the talk."""
-    shown = {"item": item, "project": project, "lead_note": note, "item_talk": remarks}
+def item_html(
+    item: Item, project: Project, note: str = "", remarks: Sequence[talk.Remark] = (), earlier: str = ""
+) -> str:
+    """Render an item as the page shows it, with what whoever is asked again is told, and the talk."""
+    shown = {"item": item, "project": project, "lead_note": note, "item_talk": remarks, "earlier": earlier}
     return render_to_string("projects/_item.html", shown)
 
 
@@ -123,22 +125,36 @@ def in_hand(
     prefetch_related_objects(missing, "item", "entry")
     ids = [row.item_id for row in missing]
     said = talk.for_annotator(missing[0].annotator_id, project, ids) if missing else {}
+    earlier = staleness.earlier(missing, project)
     return [
         {
             "id": row.item_id,
             "number": row.item.number,
-            "html": item_html(row.item, project, lead_note(row), said.get(row.item_id, ())),
+            "html": item_html(
+                row.item, project, lead_note(row), said.get(row.item_id, ()), earlier.get(row.item_id, "")
+            ),
         }
         for row in missing
     ]
 
 
 def history(membership: Membership, labels: Sequence[Label]) -> list[dict[str, Any]]:
-    """A person's newest judgements, newest first, as the page lists them."""
+    """A person's newest judgements, newest first, as the page lists them.
+
+    What is asked anew since the guidelines changed is named only where the policy lets people see it.
+    """
+    rows = list(queries.my_last(membership.project_id, membership.user_id, HISTORY))
     names = {label.pk: label for label in labels}
-    return [
-        _remembered(row, names) for row in queries.my_last(membership.project_id, membership.user_id, HISTORY)
-    ]
+    if any(pk not in names for row in rows for pk in row.labels):
+        names = {label.pk: label for label in membership.project.labels.all()}
+    anew = {row.pk for row in rows if staleness.anew(row)}
+    if anew and membership.project.policy.show_old_answer:
+        anew = set()
+    return [_asked_anew(row) if row.pk in anew else _remembered(row, names) for row in rows]
+
+
+def _asked_anew(row: Annotation) -> dict[str, Any]:
+    return _remembered(row, {}) | {"said": _("Asked again")}
 
 
 def _remembered(row: Annotation, labels: dict[int, Label]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import json
 
 import pytest
 from django.db import connection
+from django.urls import reverse
 
 from projects import audit, guidelines, queries, queue
 from projects.guidelines import Kind, News
@@ -305,3 +306,22 @@ def test_an_act_by_hand_touches_what_it_names():
     assert staleness.touch(project, [a.pk], 2, act) == 1
     assert staleness.touch(project, [a.pk], 2, act) == 0
     assert Event.objects.get(action="item.stale").kind == "lead"
+
+
+@pytest.mark.parametrize("shown", [False, True])
+def test_the_own_old_answer_is_shown_only_where_the_policy_says_so(client, shown):
+    project, ada, (ann, ben) = setting(items=1, people=2, show_old_answer=shown)
+    answer(ann, project.items.get(), project.labels.first())
+    clarify(project, ada, project.labels.first())
+    read(ann, ben)
+    client.force_login(ann.user)
+    page = client.get(reverse("label", args=[project.pk]))
+    assert "You are asked again, since the guidelines have changed." in page.content.decode()
+    assert ("Your answer was: label 0." in page.content.decode()) is shown
+    assert page.context["history"][0]["said"] == ("label 0" if shown else "Asked again")
+    client.force_login(ben.user)
+    Assignment.objects.filter(annotator=ann.user).update(state="expired")
+    QueueEntry.objects.filter(state="live").update(free=1)
+    page = client.get(reverse("label", args=[project.pk]))
+    assert page.context["item"]
+    assert "asked again" not in page.content.decode()

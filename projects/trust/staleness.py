@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 from projects import audit
 from projects.audit import Act
 from projects.models import (
+    Annotation,
     Assignment,
     Dispute,
     Event,
@@ -279,3 +280,40 @@ def reconfirm(rules: Rules, item: Item, answer: Sequence[int] | None, act: Act, 
     live = QueueEntry.objects.filter(item=item, state=QueueEntry.State.LIVE)
     live.update(state=QueueEntry.State.DONE)
     return True
+
+
+# --- asked again -------------------------------------------------------------------------------------------
+
+
+def anew(annotation: Annotation) -> bool:
+    """Whether what was said counts no more, since its labels were changed: it is asked anew."""
+    return annotation.item.votes_from > annotation.guideline_version
+
+
+def earlier(assignments: Sequence[Assignment], project: Project) -> dict[int, str]:
+    """What people who are asked again are told, by item id: why, and only by policy what they said before.
+
+    Costs nothing where nobody is asked again.
+    """
+    again = [one for one in assignments if one.entry.stream == QueueEntry.Stream.RECHECK]
+    if not again:
+        return {}
+    said = Annotation.objects.filter(
+        item_id__in=[one.item_id for one in again],
+        annotator_id=again[0].annotator_id,
+        superseded_by=None,
+        kind__in=Annotation.COUNTED,
+    )
+    rows = [row for row in said.select_related("item") if anew(row)]
+    told = _("You are asked again, since the guidelines have changed.")
+    if not project.policy.show_old_answer:
+        return {row.item_id: told for row in rows}
+    names = dict(project.labels.values_list("pk", "name"))
+    return {row.item_id: f"{told} {_before(row, names)}" for row in rows}
+
+
+def _before(annotation: Annotation, names: Mapping[int, str]) -> str:
+    if annotation.kind == Annotation.Kind.CANT_TELL:
+        return _("Your answer was: can't tell.")
+    chosen = ", ".join(names.get(pk, "?") for pk in annotation.labels) or _("None of these")
+    return _("Your answer was: %(labels)s.") % {"labels": chosen}
