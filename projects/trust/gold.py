@@ -43,6 +43,8 @@ EARLY_TIMES: Final = 3
 DRAWN_FROM: Final = 500
 # What an annotation keeps as its reason when it was given in the batch before joining.
 TRAINING: Final = "training"
+# Among so many newly queued items a reason is looked for that a known item may have too.
+LATELY: Final = 60
 # What a reason says of the model's opinion.
 SUGGESTION: Final = ("top", "score", "disagreement")
 _Stream = QueueEntry.Stream
@@ -229,11 +231,22 @@ def told(item: Item, entry: QueueEntry) -> dict[str, Any]:
     """Why an item was asked, as far as a person may know once it is answered.
 
     What it was labelled before is nobody's business while it is in doubt; and what the model thinks is told
-    neither of known items nor of the agreement sample, whose figures are about people alone.
+    neither of known items nor of the agreement sample, whose figures are about people alone. Of a known item
+    is told what is told of others at this time.
     """
-    known = entry.stream == _Stream.GOLD
-    hidden = {"given", *(SUGGESTION if known or item.agreement else ())}
-    return {name: value for name, value in entry.reason.items() if name not in hidden}
+    reason = _plausible(item) if entry.stream == _Stream.GOLD else entry.reason
+    hidden = {"given", *(SUGGESTION if item.agreement else ())}
+    return {name: value for name, value in reason.items() if name not in hidden}
+
+
+def _plausible(item: Item) -> dict[str, Any]:
+    """The reason of an item that was queued lately, and of which no model thought anything."""
+    lately = QueueEntry.objects.filter(project_id=item.project_id).exclude(stream__in=asking.LASTING)
+    reasons = lately.order_by("-pk").values_list("reason", flat=True)[:LATELY]
+    plain = [reason for reason in reasons if reason.get("why") and not set(SUGGESTION) & set(reason)]
+    if not plain:
+        return {"why": "random_order"}
+    return dict(plain[int(draws.known(item.project.seed, f"why:{item.pk}") * len(plain))])
 
 
 def right(item: Item, annotation: Annotation) -> bool:

@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from projects import audit, draws, serving
+from projects import audit, serving
 from projects.errors import Refused
 from projects.models import (
     Annotation,
@@ -152,7 +152,6 @@ def serve(project: Project, item: Item) -> bool:
                 item=item,
                 rank=item.number,
                 stream=QueueEntry.Stream.GOLD,
-                reason=_plausible(project, item),
                 skill=serving.skill_of(item, project.policy),
                 places=gold.PLACES,
                 free=gold.PLACES,
@@ -160,19 +159,6 @@ def serve(project: Project, item: Item) -> bool:
     except IntegrityError:  # Another entry asks about it.
         return False
     return True
-
-
-def _plausible(project: Project, item: Item) -> dict[str, Any]:
-    """Why the item is asked, as people are told: what they also read of items drawn at random."""
-    policy = project.policy
-    reasons = []
-    if policy.agreement_share:
-        reasons.append("random_agreement")
-    if policy.holdout_share and policy.holdout_mix:
-        reasons.append("random_holdout")
-    if not reasons:
-        return {"why": "random_order"}
-    return {"why": reasons[int(draws.known(project.seed, f"why:{item.pk}") * len(reasons))]}
 
 
 def waiting(project: Project) -> QuerySet[Item]:
