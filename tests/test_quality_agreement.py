@@ -12,7 +12,6 @@ from scipy.stats import t
 
 from projects.quality.agreement import (
     agreement,
-    confusions,
     label_agreement,
     peer_agreement,
     set_agreement,
@@ -188,6 +187,55 @@ def test_the_interval_covers_the_alpha_of_the_population(metric):
     assert 0.90 <= np.mean([d.low <= population <= d.high for d in drawn]) <= 0.98
 
 
+def sets(rng, n):
+    """As ``crowd``, and beside the label of an answer a second one that half of the people see."""
+    items, people, answers = crowd(rng, n)
+    chosen = np.eye(4, dtype=bool)[answers]
+    chosen[:, 3] = rng.random(len(items)) < 0.2 + 0.6 * (items % 2)
+    return items, people, chosen
+
+
+def test_the_interval_covers_the_alpha_of_the_population_of_sets_and_of_each_label():
+    rng = np.random.default_rng(21)
+    many = sets(rng, 50_000)
+    whole, each = set_agreement(*many).alpha, [one.alpha for one in label_agreement(*many)]
+    hits = []
+    for _ in range(200):
+        drawn = sets(rng, 200)
+        found = [set_agreement(*drawn), *label_agreement(*drawn)]
+        hits.append([d.low <= alpha <= d.high for d, alpha in zip(found, [whole, *each], strict=True)])
+    assert (np.mean(hits, axis=0) >= 0.90).all()
+    assert (np.mean(hits, axis=0) <= 0.98).all()
+
+
+def doubted(rng, n):
+    """Two blind answers an item; where they differ three more people are asked, as doubt does."""
+    items, people, answers = crowd(rng, n)
+    differ = np.flatnonzero(answers[:n] != answers[n:])
+    more = np.repeat(differ, 3)
+    # Who is asked is of no account here; they answer as anybody does to that item.
+    again = np.where(rng.random(len(more)) < 0.6, answers[more], rng.integers(0, 3, len(more)))
+    return (
+        np.concatenate([items, more]),
+        np.concatenate([people, 12 + np.tile([0, 1, 2], len(differ))]),
+        np.concatenate([answers, again]),
+        np.concatenate([np.ones(2 * n, dtype=bool), np.zeros(len(more), dtype=bool)]),
+    )
+
+
+def test_all_answers_miss_the_population_where_doubt_asks_and_the_blind_ones_do_not():
+    rng = np.random.default_rng(22)
+    population = agreed(crowd(rng, 100_000)).alpha
+    blind, every = [], []
+    for _ in range(200):
+        items, people, answers, asked_blindly = doubted(rng, 200)
+        blind.append(agreement(items[asked_blindly], people[asked_blindly], answers[asked_blindly]))
+        every.append(agreement(items, people, answers))
+    assert 0.90 <= np.mean([one.low <= population <= one.high for one in blind]) <= 0.98
+    assert abs(np.mean([one.alpha for one in blind]) - population) < 0.01
+    assert abs(np.mean([one.alpha for one in every]) - population) > 0.012
+
+
 def sets_of(*rows):
     return np.array([[mark == "x" for mark in row] for row in rows])
 
@@ -243,11 +291,6 @@ def test_a_person_is_measured_against_the_others_only():
     assert (worst.person, worst.share, worst.items) == (9, 0, 2)
     assert [peer.share for peer in peers if peer.person == 7] == [0.5]
     assert best.low < 0.75 < best.high
-
-
-def test_confused_labels_come_most_frequent_first():
-    items = np.array([0, 0, 1, 1, 2, 2, 3, 3])
-    assert confusions(items, np.array([0, 1, 1, 0, 2, 1, 2, 2])) == [(0, 1, 2), (1, 2, 1)]
 
 
 def test_wilson_by_hand():

@@ -149,17 +149,6 @@ def peer_agreement(items: Ints, people: Ints, answers: Ints) -> list[Peer]:
     return sorted(peers, key=lambda peer: (-peer.share, peer.person))
 
 
-def confusions(items: Ints, answers: Ints) -> list[tuple[int, int, int]]:
-    """Which labels people mix up: (lower position, higher position, items given both), most first."""
-    if not len(items):
-        return []
-    counts, _ = _tally(items, answers)
-    given = (counts > 0).astype(np.float64)
-    together = np.triu(given.T @ given, 1)
-    pairs = [(int(a), int(b), int(together[a, b])) for a, b in np.argwhere(together > 0)]
-    return sorted(pairs, key=lambda pair: (-pair[2], pair[0], pair[1]))
-
-
 def wilson(share: float, n: int) -> tuple[float, float]:
     """Return the 95 % interval of a share seen in ``n`` draws. Wilson 1927."""
     if n == 0:
