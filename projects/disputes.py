@@ -12,8 +12,9 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet, TextField
 from django.db.models.functions import Cast
 from django.utils.timezone import now
 
-from projects import votes
+from projects import precedents, votes
 from projects.models import Annotation, Dispute, Item, Label, Membership, Project, Resolution
+from projects.precedents import Before
 from projects.votes import Flag, Vote
 
 PAGE_SIZE: Final = 40
@@ -45,7 +46,7 @@ class Row:
     flags: Sequence[Flag]
     mine: bool = False
     late: bool = False
-    known: Sequence[Label] = ()
+    before: Sequence[Before] = ()
     resolution: Resolution | None = None
     decided: Sequence[Label] = field(default_factory=list)
 
@@ -165,7 +166,6 @@ def _row(
     cast = votes.lettered(project, dispute.item, said, labels)
     is_open = dispute.state == Dispute.State.OPEN
     resolution = None if is_open else getattr(dispute, "resolution", None)
-    gold = dispute.item.gold if Dispute.Reason.GOLD in dispute.reasons else None
     return Row(
         dispute=dispute,
         reasons=reasons(dispute),
@@ -174,7 +174,7 @@ def _row(
         flags=votes.raised(said),
         mine=seen.mine,
         late=is_open and dispute.due_at is not None and dispute.due_at < seen.at,
-        known=[labels[pk] for one in gold or [] for pk in one if pk in labels],
+        before=precedents.before(dispute, labels) if is_open else (),
         resolution=resolution,
         decided=[labels[pk] for pk in resolution.labels if pk in labels] if resolution else [],
     )

@@ -75,10 +75,9 @@ def earlier(project: Project, dispute: Dispute) -> list[Decided]:
     return _with_labels(project, list(found.select_related("lead", "dispute").order_by("-pk")))
 
 
-def before(project: Project, dispute: Dispute) -> list[Before]:
-    """What the item was known or settled as, where that is why it is here."""
-    item, labels = dispute.item, votes.named(project)
-    found = []
+def before(dispute: Dispute, labels: dict[int, Label]) -> list[Before]:
+    """What the item was known or settled as before it came here; ``labels`` by id."""
+    item, found = dispute.item, []
     if Dispute.Reason.GOLD in dispute.reasons:
         found += [Before(_("The known answer is"), _chosen(one, labels)) for one in item.gold or []]
     former = item.former or {}
@@ -96,6 +95,8 @@ def sections(text: str, concerned: Iterable[Label]) -> tuple[SafeString, SafeStr
     names = [label.name.casefold() for label in concerned]
     parts = [part for part in re.split(r"(?m)^(?=#{1,6}\s)", text) if part.strip()]
     naming = [part for part in parts if any(_names(part.casefold(), name) for name in names)]
+    # Those that are about the labels before those that mention them.
+    naming.sort(key=lambda part: not any(_names(part.partition("\n")[0].casefold(), name) for name in names))
     if len(parts) < 2:
         naming = parts
     others = [part for part in parts if part not in naming]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from django.utils.translation import gettext as _
 
 from projects.errors import Refused
-from projects.models import Annotation, Assignment, Item, Membership, QueueEntry
+from projects.models import Annotation, Assignment, Item, Membership, Project, QueueEntry
 
 _State = Assignment.State
 # Assignments by which a person still has to look again.
@@ -57,6 +58,27 @@ def take_back(item: Item) -> None:
     """Let those who were asked to look again be; what they said before stands. The caller holds as above."""
     returned = Assignment.objects.filter(item=item, entry__stream=QueueEntry.Stream.RETURNED)
     returned.filter(state__in=WAITING).update(state=_State.SUBMITTED, note="")
+
+
+def own_answers(assignments: Sequence[Assignment], project: Project) -> dict[int, str]:
+    """What those who look again said themselves, by item id; of others they are told nothing."""
+    mine = [one for one in assignments if one.entry.stream == QueueEntry.Stream.RETURNED]
+    if not mine:
+        return {}
+    names = dict(project.labels.values_list("pk", "name"))
+    said = Annotation.objects.filter(
+        item_id__in=[one.item_id for one in mine],
+        annotator_id=mine[0].annotator_id,
+        superseded_by=None,
+        kind__in=Annotation.COUNTED,
+    )
+    return {one.item_id: _("Your answer was: %(answer)s.") % {"answer": _worded(one, names)} for one in said}
+
+
+def _worded(annotation: Annotation, names: Mapping[int, str]) -> str:
+    if annotation.kind == Annotation.Kind.CANT_TELL:
+        return _("can't tell")
+    return ", ".join(names.get(pk, "?") for pk in annotation.labels) or _("none of these")
 
 
 def waits(item: Item) -> bool:

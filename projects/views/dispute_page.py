@@ -56,7 +56,7 @@ def page(request: HttpRequest, member: Membership, dispute: Dispute, shown: Show
         "reasons": disputes.reasons(dispute),
         "votes": cast,
         "flags": votes.flags(item),
-        "before": precedents.before(project, dispute),
+        "before": precedents.before(dispute, votes.named(project)),
         "late": is_open and dispute.due_at is not None and dispute.due_at < now(),
         "own": votes.voted_on(item.pk, member.user_id),
         "is_open": is_open,

@@ -38,7 +38,7 @@ def index(request: HttpRequest, project_id: int) -> HttpResponse:
     )
     at = number(request.GET.get("page")) or 1
     start = (at - 1) * disputes.PAGE_SIZE
-    page = list(found.select_related("item")[start : start + disputes.PAGE_SIZE + 1])
+    page = list(found.select_related("item__spot_check")[start : start + disputes.PAGE_SIZE + 1])
     counts = disputes.counts(project_id, member.user_id)
     frame = dispute_page.frame(member)
     context = {
