@@ -11,7 +11,7 @@ from django.db.models import prefetch_related_objects
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
-from projects import queries
+from projects import queries, returning
 from projects.models import Annotation, Assignment, Item, Label, Membership, Policy, Project, QueueEntry
 from projects.trust import qualification, staleness, talk, workload
 
@@ -117,6 +117,11 @@ def lead_note(assignment: Assignment) -> str:
     return str(entry.reason.get("note", "")) if entry.stream == QueueEntry.Stream.AGAIN else ""
 
 
+def earlier(assignments: Sequence[Assignment], project: Project) -> dict[int, str]:
+    """What those who are asked again are told of their own answer, by item id."""
+    return {**staleness.earlier(assignments, project), **returning.own_answers(assignments, project)}
+
+
 def in_hand(
     assignments: Sequence[Assignment], project: Project, have: frozenset[int] = frozenset()
 ) -> list[dict[str, Any]]:
@@ -125,13 +130,13 @@ def in_hand(
     prefetch_related_objects(missing, "item", "entry")
     ids = [row.item_id for row in missing]
     said = talk.for_annotator(missing[0].annotator_id, project, ids) if missing else {}
-    earlier = staleness.earlier(missing, project)
+    told = earlier(missing, project)
     return [
         {
             "id": row.item_id,
             "number": row.item.number,
             "html": item_html(
-                row.item, project, lead_note(row), said.get(row.item_id, ()), earlier.get(row.item_id, "")
+                row.item, project, lead_note(row), said.get(row.item_id, ()), told.get(row.item_id, "")
             ),
         }
         for row in missing

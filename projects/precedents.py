@@ -85,7 +85,7 @@ def before(dispute: Dispute, labels: dict[int, Label]) -> list[Before]:
         found.append(Before(_("It was settled as"), _chosen(former["labels"], labels)))
     check = getattr(item, "spot_check", None) if Dispute.Reason.SPOT in dispute.reasons else None
     if check and check.labels is not None:
-        words = _("A lead who did not know that said")
+        words = _("A lead answered without knowing that:")
         found.append(Before(words, _chosen(check.labels, labels)))
     return found
 

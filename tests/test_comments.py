@@ -58,12 +58,21 @@ def test_annotators_see_what_leads_open_and_never_a_name(dispute, ben, mira):
     assert [one.who for one in talk.remarks(make_admin(dispute.project), item)] == [
         "Lea Lindt",
         "Lea Lindt",
-        "Ben Carter",
+        "An annotator",
     ]
     talk.share(lead, Comment.objects.get(text="I was not sure").pk, shared=True)
     assert [one.who for one in talk.remarks(mira, item)] == ["A lead", "Another annotator"]
     talk.share(lead, Comment.objects.get(text="Read rule 3").pk, shared=False)
     assert texts(mira, item) == ["I was not sure"]
+
+
+def test_leads_learn_who_wrote_once_they_have_decided(dispute, ben):
+    lead = make_lead(dispute.project)
+    talk.add(ben, dispute.item, "I was not sure")
+    assert [one.who for one in talk.remarks(lead, dispute.item)] == ["An annotator"]
+    refund = dispute.project.labels.get(name="refund")
+    resolve(dispute.pk, lead, Decision("labelled", "slip", dispute.version, (refund.pk,)))
+    assert [one.who for one in talk.remarks(lead, dispute.item)] == ["Ben Carter"]
 
 
 def test_an_annotator_opens_nothing_to_others(dispute, ben, mira):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
+from django.urls import reverse
 
 from projects import actions, assigning, disputes, queries, queue, resolving
 from projects.errors import Refused
@@ -90,6 +91,18 @@ def test_what_is_sent_back_waits_for_everybody_who_answered_then_the_votes_decid
     say(mira, dispute.item, refund)
     item = Item.objects.get(pk=dispute.item_id)
     assert (item.state, item.settled_labels, item.settled_source) == ("settled", [refund.pk], "consensus")
+
+
+def test_who_looks_again_sees_the_note_and_the_own_answer_only(client):
+    dispute = make_dispute()
+    settle(dispute, make_lead(dispute.project), outcome="returned", note="Look at rule 3")
+    client.force_login(voters(dispute.project)[1].user)
+    page = client.get(reverse("label", args=[dispute.project_id])).content.decode()
+    stage = page[page.index('id="stage"') : page.index('id="answer"')]
+    assert "Look at rule 3" in stage
+    assert "Your answer was: billing." in stage
+    assert "refund" not in stage
+    assert "They want money" not in page
 
 
 def test_who_still_differs_after_a_second_look_is_disputed_again():

@@ -83,7 +83,7 @@ def remarks(member: Membership, item: Item) -> list[Remark]:
 def of_items(member: Membership, item_ids: Iterable[int]) -> dict[int, list[Remark]]:
     """The same for several items, in few queries whatever their number.
 
-    Leads see everything with names. Others see their own remarks, and open ones on items that they answered:
+    Leads see everything with names; while they have to decide, annotators have none. Others see their own remarks, and open ones on items that they answered:
     who has still to answer must not learn what others think. After a known item, which people take for any
     other, only what was said later is shown, for earlier talk would give it away.
     """
@@ -92,7 +92,13 @@ def of_items(member: Membership, item_ids: Iterable[int]) -> dict[int, list[Rema
     found = Comment.objects.filter(item_id__in=list(item_ids), project_id=member.project_id)
     comments = list(found.select_related("author").order_by("pk"))
     leads = set(notices.leads(member.project)) if comments else set()
-    named = [(one, _remark(one, member.user_id, leads, str(one.author))) for one in comments]
+    waiting = Dispute.objects.filter(item__in={one.item_id for one in comments}, state=Dispute.State.OPEN)
+    blind = set(waiting.values_list("item_id", flat=True)) if comments else set()
+    named = []
+    for one in comments:
+        hidden = one.item_id in blind and one.author_id not in leads
+        name = _("An annotator") if hidden else str(one.author)
+        named.append((one, _remark(one, member.user_id, leads, name)))
     return _by_item(named)
 
 

@@ -55,7 +55,7 @@ def label(request: HttpRequest, project_id: int) -> HttpResponse:
         "find": len(labels) > 10,
         "item": items[0] if items else None,
         "lead_note": labelling.lead_note(assignments[0]) if assignments and not again else "",
-        "earlier": staleness.earlier(assignments[:1], project).get(items[0].pk, "") if items else "",
+        "earlier": labelling.earlier(assignments[:1], project).get(items[0].pk, "") if items else "",
         "again": again,
         "submission": uuid4(),
         "guidelines": markdown.render(project.guidelines),
