@@ -245,7 +245,10 @@ class GuidelinesForm(forms.Form):
         label=gettext_lazy("Labels that it concerns"), required=False, queryset=Label.objects.none()
     )
     summary = forms.CharField(
-        label=gettext_lazy("What is new, in a sentence"), required=False, max_length=500
+        label=gettext_lazy("What is new, in a sentence"),
+        required=False,
+        max_length=500,
+        help_text=gettext_lazy("Everybody reads it before going on. An editorial change needs none."),
     )
     # Suggested lines that stand in the text.
     notes = forms.ModelMultipleChoiceField(required=False, queryset=GuidelineNote.objects.none())

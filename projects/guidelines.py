@@ -168,10 +168,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Version:
-    """One version with its labels' names, and who has read it and who has not; editorial ones nobody must."""
+    """One version with its labels, and who has read it and who has not; editorial ones nobody must."""
 
     row: GuidelineVersion
-    labels: list[str]
+    labels: list[Label]
     have_read: list[str]
     have_not: list[str]
 
@@ -188,11 +188,11 @@ def versions(project: Project) -> list[Version]:
     """Return all versions, newest first, with those who label now and have read them or not."""
     rows = project.guideline_versions.select_related("created_by").order_by("-version")
     members = [(str(one.user), one.read_version) for one in _readers(project)]
-    known = {label.pk: label.name for label in project.labels.order_by("order", "position")}
+    known = list(project.labels.order_by("order", "position"))
     return [
         Version(
             row,
-            [name for pk, name in known.items() if pk in row.labels],
+            [label for label in known if label.pk in row.labels],
             [person for person, read in members if read >= row.version],
             [person for person, read in members if read < row.version],
         )
