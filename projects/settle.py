@@ -22,7 +22,7 @@ from projects.changing import lock as lock
 from projects.models import Annotation, Dispute, Item, Project, QueueEntry, Resolution
 from projects.quality.asking import Rule
 from projects.queries import Rules
-from projects.trust import escalation, spotchecks, staleness
+from projects.trust import calibration, escalation, spotchecks, staleness
 from projects.weighing import CANT_TELL, Vote, Weighed
 
 _Reason = Dispute.Reason
@@ -202,9 +202,10 @@ def _by_votes(case: Case) -> None:
     if number < case.required and _sought(case, case.required - number):
         return
     found = weighing.weigh(case.project, case.rules, case.votes, _rule(case), _top(case, entry))
-    if found.what == "settle" or number == 1:
+    apart = case.item.calibration and calibration.apart([vote.answer for vote in case.votes])
+    if not apart and (found.what == "settle" or number == 1):
         _settle(case, found)
-    elif found.what == "ask" and (asked or _sought(case, 1)):
+    elif not apart and found.what == "ask" and (asked or _sought(case, 1)):
         _reopen(case)
     else:
         _in_doubt(case, found)

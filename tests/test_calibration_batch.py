@@ -1,15 +1,14 @@
-"""The first items: everybody labels them, leads go through what differs, and only then anything is trained."""
+"""The first items: everybody labels them, leads go through what differs, only then anything is trained."""
 
 from __future__ import annotations
 
 import pytest
-from django.urls import reverse
 
-from projects import actions, people, policies, queue, settle, setup
+from projects import actions, people, queue, setup
 from projects.errors import Refused
-from projects.models import Dispute, Event, Item, Membership, Project, QueueEntry
+from projects.models import Dispute, Event, Item, QueueEntry
 from projects.trust import calibration
-from sampling import due, rounds
+from sampling import due
 from tests.factories import answer, make_admin, make_items, make_lead, make_member, make_project, submission
 
 pytestmark = pytest.mark.django_db
@@ -104,6 +103,21 @@ def test_one_that_differs_goes_to_a_lead(project):
     label_next(mira, other)
     assert Dispute.objects.get(item=item).state == "open"
     assert calibration.progress(project) == calibration.Progress(done=0, of=4, disputes=1)
+
+
+def test_two_against_one_goes_to_a_lead_too(project):
+    make_member(project, "Zoe")
+    calibration.resize(project)
+    one, other, _third = project.labels.all()
+    votes = zip(crew(project), (one, other, one), strict=True)
+    items = [label_next(member, label) for member, label in votes]
+    assert Dispute.objects.get().item in items
+
+
+def test_nine_of_ten_is_agreement_enough():
+    assert not calibration.apart([1] * 9 + [2])
+    assert calibration.apart([1] * 8 + [2] * 2)
+    assert not calibration.apart([])
 
 
 def test_places_follow_who_joins_and_who_leaves(project):

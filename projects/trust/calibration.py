@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,6 +21,10 @@ _Live = QueueEntry.State.LIVE
 _Stream = QueueEntry.Stream
 # An item in one of these states keeps training waiting.
 UNDONE: Final = (Item.State.OPEN, Item.State.DISPUTED)
+
+
+# Where fewer than this share of people agree, a lead looks: that is what the first items are for.
+AGREED: Final = 0.9
 
 
 @dataclass(frozen=True)
@@ -147,6 +152,12 @@ def done(project: Project) -> bool:
     if first.filter(state__in=UNDONE).exists():
         return False
     return not Dispute.objects.filter(item__in=first, state=Dispute.State.OPEN).exists()
+
+
+def apart(answers: Sequence[Hashable]) -> bool:
+    """Whether people differ so far about one of the first items that a lead decides, whatever the odds."""
+    commonest = max(map(answers.count, answers), default=0)
+    return commonest < AGREED * len(answers)
 
 
 def _crew(project: Project) -> int:
