@@ -27,6 +27,7 @@ from projects.views import common
 _NONE: Final = float("-inf")
 COLUMNS: Final[dict[str, tuple[Any, Callable[[Line], Any]]]] = {
     "name": (gettext_lazy("Person"), lambda one: str(one.membership.user).casefold()),
+    "state": (gettext_lazy("State"), lambda one: one.state != "good"),
     "answers": (gettext_lazy("Answers"), lambda one: one.figures.answers),
     "known": (
         gettext_lazy("Known items"),
@@ -34,13 +35,12 @@ COLUMNS: Final[dict[str, tuple[Any, Callable[[Line], Any]]]] = {
     ),
     "peers": (gettext_lazy("With others"), lambda one: one.figures.peer.share if one.figures.peer else _NONE),
     "rank": (gettext_lazy("Rank"), lambda one: -one.figures.rank if one.figures.rank else _NONE),
-    "checks": (gettext_lazy("Spot checks"), lambda one: one.figures.check_errors),
-    "lost": (gettext_lazy("Disputes lost"), lambda one: one.figures.lost_count),
+    "checks": (gettext_lazy("Checks"), lambda one: one.figures.check_errors),
+    "lost": (gettext_lazy("Lost"), lambda one: one.figures.lost_count),
     "skips": (gettext_lazy("Skips"), lambda one: one.figures.skip_rate or 0),
     "flags": (gettext_lazy("Flags"), lambda one: one.figures.flag_rate or 0),
     "seconds": (gettext_lazy("Seconds"), lambda one: one.figures.seconds or _NONE),
     "signs": (gettext_lazy("Signs"), lambda one: len(one.figures.signs)),
-    "state": (gettext_lazy("State"), lambda one: one.state != "good"),
 }
 
 
@@ -84,8 +84,9 @@ def record(request: HttpRequest, project_id: int, membership_id: int) -> HttpRes
 def mine(request: HttpRequest, project_id: int) -> HttpResponse:
     """Show a person the own record: nothing of others, and never which items were known."""
     member = access.membership(request.user, project_id)
-    policy = member.project.policy
-    context = common.page(member, "my-labels", own=person_record.own(member, policy), offered=shifts.OFFERED)
+    own = person_record.own(member, member.project.policy)
+    bar = person_record.bar(own.gold, own.floor)
+    context = common.page(member, "my-labels", own=own, bar=bar, offered=shifts.OFFERED)
     return render(request, "projects/my_record.html", context)
 
 
