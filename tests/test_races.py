@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 
 from projects import actions, queue
-from projects.models import Annotation, Assignment, Membership, QueueEntry
+from projects.models import Annotation, Assignment, Dispute, Membership, QueueEntry
 from tests.factories import hand, make_member, make_project, submission
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -95,3 +95,51 @@ def test_a_round_published_while_people_label_serves_nothing_twice():
     judged = Counter(Annotation.objects.values_list("item", flat=True))
     assert set(judged.values()) == {1}
     assert len(judged) == 90
+
+
+def answering(membership, item, label):
+    """Answer one item; the assignment is there."""
+
+    def work():
+        member = Membership.objects.select_related("project").get(pk=membership.pk)
+        (verdict,) = actions.submit(member, [submission(item, label)])
+        assert verdict.status == "stored"
+
+    return work
+
+
+def test_the_last_two_votes_at_once_settle_an_item_once_or_make_one_dispute():
+    project = make_project(items=6, policy={"overlap": 2, "agreement_overlap": 2})
+    ann, ben = make_member(project), make_member(project)
+    first, second, _ = project.labels.all()
+    for item in project.items.order_by("number"):
+        hand(ann, item), hand(ben, item)
+        together(answering(ann, item, first), answering(ben, item, second if item.number % 2 else first))
+    for item in project.items.all():
+        assert item.state == ("disputed" if item.number % 2 else "settled")
+        assert item.disputes.count() == item.number % 2
+        assert item.events.count() == 1
+    assert not QueueEntry.objects.filter(state="live").exists()
+
+
+def test_people_in_doubt_at_once_never_ask_more_than_the_most():
+    policy = {"overlap": 2, "agreement_overlap": 2, "max_overlap": 4, "triggers": {"tie": 0}}
+    project = make_project(items=12, policy=policy)
+    labels = list(project.labels.all())
+
+    def at_odds(membership, turn):
+        def work():
+            member = Membership.objects.select_related("project").get(pk=membership.pk)
+            while held := queue.lease(member, 2):
+                actions.submit(member, [submission(held[0].item, labels[(held[0].item_id + turn) % 3])])
+
+        return work
+
+    works = [at_odds(make_member(project), turn) for turn in range(6)]
+    together(*works)
+    for work in works:
+        work()  # Whoever had left finds what was asked since.
+    counts = Counter(Annotation.objects.values_list("item", flat=True))
+    assert max(counts.values()) <= 4
+    assert not project.items.filter(state="open").exists()
+    assert Dispute.objects.filter(state="open").count() == project.items.filter(state="disputed").count()

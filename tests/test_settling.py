@@ -4,11 +4,13 @@ import random
 from itertools import permutations
 
 import pytest
+from django.db import transaction
 from django.db.models import F, Q
+from django.utils.timezone import now
 
 from projects import actions, queries, queue, settle, weighing
 from projects.audit import Act
-from projects.models import Annotation, Assignment, Dispute, Estimate, Item, QueueEntry
+from projects.models import Annotation, Assignment, Dispute, Estimate, Item, Membership, QueueEntry
 from projects.quality.asking import Rule
 from projects.trust import book
 from projects.weighing import Vote
@@ -294,3 +296,67 @@ def check(project, most):
             assert entry.free or placed.filter(item=item, state="leased").exists()
     assert not queries.stuck(project).exists()
     assert not QueueEntry.objects.filter(Q(free__gt=F("places"))).exists()
+
+
+# --- votes that count no more, and again (invariant 12) --------------------------------------------------
+
+
+def leave_out(member, project, out=True):
+    """Let a person's votes count for nothing, or again, and judge the items anew."""
+    with transaction.atomic():
+        Membership.objects.filter(pk=member.pk).update(excluded_at=now() if out else None)
+        ids = project.annotations.filter(annotator=member.user).values_list("item_id", flat=True)
+        settle.rejudge_items(project, ids, Act(project))
+
+
+def facts():
+    return list(Item.objects.order_by("pk").values("pk", *settle.EMPTY))
+
+
+def test_votes_left_out_open_an_item_again_and_taking_that_back_restores_it_exactly():
+    project, (ann, ben, _) = asking()
+    label = project.labels.first()
+    answer(ann, only(project), label), answer(ben, only(project), label)
+    before = facts()
+    leave_out(ann, project)
+    entry = QueueEntry.objects.get(state="live")
+    assert (only(project).state, entry.places, entry.free) == ("open", 3, 1)
+    known(project)  # A new estimate meanwhile.
+    leave_out(ann, project, out=False)
+    assert facts() == before
+    assert not QueueEntry.objects.filter(state="live").exists()
+
+
+def test_a_dispute_that_only_missing_votes_made_is_dismissed_when_they_count_again():
+    project, people = asking(overlap=3, agreement_overlap=3)
+    first, second, _ = project.labels.all()
+    for person, label in zip(people, (first, first, second), strict=True):
+        answer(person, only(project), label)
+    before = facts()
+    leave_out(people[0], project)
+    assert only(project).state == "disputed"
+    leave_out(people[0], project, out=False)
+    assert facts() == before
+    assert Dispute.objects.get().state == "dismissed"
+
+
+def test_a_vote_that_came_meanwhile_is_heard_when_the_others_count_again():
+    project, (ann, ben, cleo) = asking()
+    first, second, _ = project.labels.all()
+    answer(ann, only(project), first), answer(ben, only(project), first)
+    leave_out(ann, project)
+    answer(cleo, only(project), second)
+    leave_out(ann, project, out=False)
+    assert only(project).state == "disputed"
+    assert Assignment.objects.filter(item=only(project)).count() == 3
+
+
+def test_items_that_wait_for_nobody_are_looked_at_again():
+    project, (ann, ben, _) = asking(people=3)
+    label = project.labels.first()
+    answer(ann, only(project), label)
+    answer(ben, only(project), label)
+    Item.objects.update(state="open", settled_labels=None, settled_source="")
+    QueueEntry.objects.update(state="live")
+    assert settle.look_again(project) == 1
+    assert only(project).settled_labels == [label.pk]
