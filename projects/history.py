@@ -164,7 +164,7 @@ def changes(event: Event, labels: dict[int, str] | None = None) -> list[Change]:
 
 def story(item: Item, most: int = 20) -> list[Told]:
     """Return what happened to one item, newest first."""
-    events = list(item.events.select_related("actor").order_by("-pk")[:most])
+    events = list(item.events.select_related("actor", "item").order_by("-pk")[:most])
     return told(item.project, events)
 
 

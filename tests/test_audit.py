@@ -6,6 +6,11 @@ import csv
 import io
 import json
 import random
+import re
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -13,10 +18,12 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 from django.db.models import ProtectedError
 from django.urls import reverse
+from django.utils.timezone import now
 
 from annotator.requests import HEADER
-from projects import audit, history, replaying, resolving, settle, setup
-from projects.models import Annotation, Dispute, Event, Item, Membership, Project, Resolution
+from projects import audit, history, history_names, policies, replaying, resolving, settle, setup
+from projects.errors import Refused
+from projects.models import Annotation, Dispute, Event, Item, Label, Membership, Project, Resolution
 from tests.factories import (
     answer,
     make_admin,
@@ -55,9 +62,9 @@ def event():
     ],
 )
 def test_the_database_refuses_to_change_or_delete_events(event, statement):
-    with pytest.raises(DatabaseError, match="only ever added"), transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(statement)
+    refused = pytest.raises(DatabaseError, match="only ever added")
+    with refused, transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement)
     assert Event.objects.get().reason == ""
 
 
@@ -109,10 +116,11 @@ def play(project: Project, draw: random.Random, steps: int) -> None:
             continue
         kind = draw.choice([Kind.ANSWER] * 6 + [Kind.CANT_TELL, Kind.SKIP, Kind.FLAG, Kind.UNDO])
         chosen = [draw.choice(labels)] if kind == Kind.ANSWER else []
-        try_to(lambda: answer(voter, item, *chosen, kind=kind, note="Look" if kind == Kind.FLAG else ""))
+        note = "Look" if kind == Kind.FLAG else ""
+        try_to(partial(answer, voter, item, *chosen, kind=kind, note=note))
 
 
-def lead_acts(draw: random.Random, item: Item, lead: Membership, labels: list) -> None:
+def lead_acts(draw: random.Random, item: Item, lead: Membership, labels: list[Label]) -> None:
     dispute = Dispute.objects.filter(item=item).order_by("-pk").first()
     if dispute is None:
         return
@@ -132,11 +140,11 @@ def try_to(act) -> None:
     try:
         with transaction.atomic():
             act()
-    except (resolving.Refused, AssertionError):
+    except (Refused, AssertionError):
         pass
 
 
-def facts(project: Project) -> dict[int, dict]:
+def facts(project: Project) -> dict[int, replaying.Facts]:
     """What items rest on, those that nothing happened to left out."""
     return {item.pk: audit.facts(item) for item in project.items.all()}
 
@@ -213,3 +221,135 @@ def test_a_request_is_named_in_its_answer_and_in_its_events(client):
     assert client.get("/healthz")[HEADER] not in {"", event.request}
     setup.describe(ada.project, ada.user, {"name": "By a command"})
     assert Event.objects.latest("pk").request == ""
+
+
+# --- in words ---
+
+
+@pytest.fixture
+def lea(client):
+    member = make_lead(make_project("Post", labels=["spam", "ham"], items=3))
+    client.force_login(member.user)
+    return member
+
+
+def listed(client, lea: Membership, **query: object) -> list[str]:
+    page = client.get(at("history", lea.project), query)
+    assert page.status_code == 200
+    return [row.title for row in page.context["page"].rows]
+
+
+def test_what_happened_to_items_is_told_in_words_but_does_not_bury_the_rest(client, lea):
+    setup.describe(lea.project, lea.user, {"name": "Letters"})
+    answer(make_member(lea.project), lea.project.items.first(), lea.project.labels.first())
+    assert listed(client, lea) == ["Project changed"]
+    told = listed(client, lea, all="on")
+    assert told[0].startswith("Settled as spam by one answer")
+    assert told[1:] == ["Project changed"]
+    assert len(listed(client, lea, item=1)) == len(listed(client, lea, about="item")) == 1
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"state": "settled", "label_ids": [1], "source": "consensus", "posterior": 0.97}, "97 % sure"),
+        (
+            {"state": "settled", "label_ids": [1], "source": "seed", "posterior": 1.0},
+            "Came with the label spam",
+        ),
+        (
+            {"state": "settled", "label_ids": [], "source": "adjudicated"},
+            "as “none of these” by a lead",
+        ),
+        ({"state": "settled", "label_ids": None, "source": "single"}, "Settled as “nobody can tell” by one"),
+        ({"state": "settled", "label_ids": [9], "source": ""}, "Settled as label 9"),
+        ({"state": "disputed", "label_ids": None, "source": ""}, "Disputed: it waits for a lead"),
+        ({"state": "excluded", "label_ids": None, "source": ""}, "Excluded"),
+    ],
+)
+def test_what_a_label_rests_on_in_words(facts, words):
+    assert words in history.resting(facts, {1: "spam"})
+
+
+def test_events_are_found_by_who_when_what_and_which(client, lea):
+    ada = make_admin(lea.project)
+    setup.describe(lea.project, ada.user, {"name": "By Ada"})
+    event = audit.record(lea.project, lea.user, "dispute.resolved", item=lea.project.items.get(number=2))
+    assert listed(client, lea, by=ada.user.pk) == listed(client, lea, kind="admin") == ["Project changed"]
+    assert listed(client, lea, item=2) == listed(client, lea, about="dispute") == ["Dispute resolved"]
+    today = event.at.date()
+    assert len(listed(client, lea, since=today, until=today)) == 2
+    assert listed(client, lea, since=today + timedelta(days=1)) == []
+    assert listed(client, lea, until=today - timedelta(days=1)) == []
+    for nonsense in ({"since": "soon"}, {"item": "x"}, {"by": "0"}, {"bulk": "1"}, {"kind": "nobody"}):
+        assert len(listed(client, lea, **nonsense)) == 2
+
+
+def test_one_act_of_many_events_is_one_line_that_opens(client, lea):
+    together, act = uuid4(), audit.by(lea.project, lea.user)
+    for item in make_items(lea.project, history.PAGE_SIZE + 20):
+        settle.become(item, replace(act, bulk=together), now(), state=Item.State.EXCLUDED)
+    setup.describe(lea.project, lea.user, {"name": "Later"})
+    page = client.get(at("history", lea.project), {"all": "on"})
+    assert [row.more for row in page.context["page"].rows] == [0, history.PAGE_SIZE + 19]
+    assert f"and {history.PAGE_SIZE + 19} more in the same act" in page.content.decode()
+    older = page.context["page"].older
+    assert listed(client, lea, all="on", before=older, past=together) == []
+    assert len(listed(client, lea, bulk=together)) == history.PAGE_SIZE
+
+
+def test_what_is_filtered_is_taken_out_safe_for_spreadsheets(client, lea):
+    setup.describe(lea.project, lea.user, {"name": "=1+1"})
+    audit.record(lea.project, lea.user, "policy.changed", "=cmd", reason="=2+2")
+    answer(make_member(lea.project), lea.project.items.first(), lea.project.labels.first())
+
+    def out(form: str, **query: object) -> str:
+        response = client.get(at("history-export", lea.project, form), query)
+        assert "attachment" in response["Content-Disposition"]
+        return b"".join(response.streaming_content).decode()
+
+    lines = [json.loads(line) for line in out("jsonl", all="on").splitlines()]
+    assert [line["action"] for line in lines] == ["project.changed", "policy.changed", "item.settled"]
+    assert lines[2]["item"] == 1
+    (row,) = csv.DictReader(io.StringIO(out("csv", about="policy", spreadsheet="1").lstrip("\ufeff")))
+    assert (row["subject"], row["reason"], row["kind"]) == ("'=cmd", "'=2+2", "lead")
+    assert client.get(at("history-export", lea.project, "xml")).status_code == 404
+
+
+def test_only_leads_and_admins_read_the_history(client):
+    project = make_project()
+    for member, status in ((make_member(project), 403), (make_admin(project), 200)):
+        client.force_login(member.user)
+        for address in (at("history", project), at("history-export", project, "csv")):
+            assert client.get(address).status_code == status
+
+
+def test_the_page_of_an_item_tells_its_story(client, lea):
+    item = lea.project.items.first()
+    answer(make_member(lea.project), item, lea.project.labels.first())
+    settle.dispute(settle.lock(item.pk), ["model"], audit.by(lea.project, None, "It differs"), now())
+    page = client.get(at("item", lea.project, 1)).content.decode()
+    story = page[page.index("What happened") :]
+    assert story.index("Disputed: it waits for a lead") < story.index("Settled as spam by one answer")
+    assert "“It differs”" in story
+    assert "Was settled as" in page
+
+
+def test_a_page_of_the_history_costs_the_same_at_any_length(client, lea, django_assert_max_num_queries):
+    for item in make_items(lea.project, 60):
+        audit.record(lea.project, lea.user, "dispute.resolved", item=item)
+    with django_assert_max_num_queries(10):
+        client.get(at("history", lea.project))
+
+
+def test_every_action_in_the_code_has_a_name():
+    files = [path for app in ("projects", "sampling", "annotator") for path in Path(app).rglob("*.py")]
+    code = "".join(path.read_text() for path in files)
+    written = set(re.findall(r'record\(\s*[^()]*?"([a-z_]+\.[a-z_]+)"', code))
+    assert len(written) > 15
+    assert {one for one in written if not one.startswith("item.")} <= history_names.TITLES.keys()
+    assert {one.partition(".")[0] for one in history_names.TITLES} <= history_names.SUBJECTS.keys()
+
+
+def test_every_setting_has_a_name():
+    assert set(policies.FIELDS) <= history_names.NAMES.keys()

@@ -29,7 +29,7 @@ Reason = Dispute.Reason
 DAY = timedelta(days=1)
 
 
-def project_with(triggers_: dict | None = None, **fields) -> Project:
+def project_with(triggers_: dict[str, float] | None = None, **fields) -> Project:
     policy = {
         "holdout_share": 0.0,
         "agreement_share": 0.0,

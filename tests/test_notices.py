@@ -164,7 +164,7 @@ def test_what_nobody_read_comes_in_one_mail_with_whole_addresses(ann, settings):
     (sent,) = mail.outbox
     assert (sent.to, sent.subject) == ([ann.user.email], "2 notices wait for you")
     assert sent.body.startswith("Post\n\n- The guidelines changed: version 3. Spam is what nobody asked for.")
-    links = re.findall(r"https://label\.example\.org(\S+)", sent.body)
+    links = re.findall(r"https://label\.example\.org(\S+)", str(sent.body))
     notice_links = [reverse("notice", args=[one.pk]) for one in Notice.objects.order_by("-pk")]
     assert links == [*notice_links, reverse("me")]
     assert not mailing.send(ann.user_id, at)
@@ -241,7 +241,7 @@ def test_telling_the_same_from_many_sides_loses_nothing(ann):
 def test_the_clock_rings_for_triggers_and_mail(ann, monkeypatch):
     make_lead(ann.project)
     dispute(ann.project)
-    rung: list[tuple] = []
+    rung: list[tuple[str, tuple[int, ...]]] = []
 
     def ring(name: str):
         return lambda args, expires: rung.append((name, args))

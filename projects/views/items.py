@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
-from projects import access, browsing, reasons
+from projects import access, browsing, history, reasons
 from projects.forms import ItemsForm
 from projects.models import Annotation, Item, Label
 from projects.trust import talk
@@ -78,6 +78,8 @@ def item(request: HttpRequest, project_id: int, number: int) -> HttpResponse:
         entries=[(entry, reasons.sentence(entry.reason, columns)) for entry in found.entries.order_by("pk")],
         disputes=found.disputes.select_related("resolution__lead").order_by("pk"),
         resolutions=[(one, _labels(one.labels, labels)) for one in found.resolutions.select_related("lead")],
+        story=history.story(found),
+        former=_labels((found.former or {}).get("labels"), labels),
         previous=number - 1 if number > 1 else None,
         next=number + 1 if number < member.project.item_count else None,
     )
