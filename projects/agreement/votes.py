@@ -111,7 +111,7 @@ def overlap(policies: Sequence[Policy], rows: Rows) -> int:
     if not policies or not len(rows):
         return 2
     began = rows.at.min()
-    over = sum(bool(_moment(policy.created_at) <= began) for policy in policies[1:])
+    over = sum(bool(_moment(policy.created_at) < began) for policy in policies[1:])
     return int(min(policy.agreement_overlap for policy in policies[over:]))
 
 
