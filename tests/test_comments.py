@@ -128,7 +128,7 @@ def test_the_others_concerned_are_told_and_nobody_else(dispute, ben, mira):
     Notice.objects.all().delete()
     talk.add(mira, item, "Thanks")
     assert told() == {lea.user_id}
-    assert Notice.objects.get().address == f"{reverse('dispute', args=[item.project_id, dispute.pk])}#talk"
+    assert Notice.objects.get().address == f"{reverse('dispute', args=[item.project_id, dispute.pk])}?talk"
     assert third.user_id not in told()
 
 
@@ -195,10 +195,10 @@ def test_only_leads_choose_what_annotators_see(client, dispute, ben):
     assert client.post(where(other), form).status_code == 404
     assert client.post(where(dispute.item), {**form, "remark": "x"}).status_code == 404
     back = client.post(where(dispute.item), {**form, "next": "/projects/"})
-    assert back.url == "/projects/#talk"
+    assert back.url == "/projects/?talk"
     assert Comment.objects.get().open_to_annotators
     away = client.post(where(dispute.item), {**form, "share": "0", "next": "//example.org/"})
-    assert away.url == f"{reverse('dispute', args=[dispute.project_id, dispute.pk])}#talk"
+    assert away.url == f"{reverse('dispute', args=[dispute.project_id, dispute.pk])}?talk"
     assert not Comment.objects.get().open_to_annotators
 
 

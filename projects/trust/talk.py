@@ -83,9 +83,10 @@ def remarks(member: Membership, item: Item) -> list[Remark]:
 def of_items(member: Membership, item_ids: Iterable[int]) -> dict[int, list[Remark]]:
     """The same for several items, in few queries whatever their number.
 
-    Leads see everything with names; while they have to decide, annotators have none. Others see their own remarks, and open ones on items that they answered:
-    who has still to answer must not learn what others think. After a known item, which people take for any
-    other, only what was said later is shown, for earlier talk would give it away.
+    Leads see everything with names; while they have to decide, annotators have none. Others see their own
+    remarks, and open ones on items that they answered: who has still to answer must not learn what others
+    think. After a known item, which people take for any other, only what was said later is shown, for
+    earlier talk would give it away.
     """
     if not member.leads:
         return for_annotator(member.user_id, member.project, item_ids)
@@ -184,9 +185,9 @@ def _leave(member: Membership, item: Item, user_ids: list[int], *, leads: bool) 
     project_id = member.project_id
     dispute = Dispute.objects.filter(item=item, state=Dispute.State.OPEN).first() if leads else None
     if dispute:
-        address = reverse("dispute", args=[project_id, dispute.pk]) + "#talk"
+        address = reverse("dispute", args=[project_id, dispute.pk]) + "?talk"
     elif leads:
-        address = reverse("item", args=[project_id, item.number]) + "#talk"
+        address = reverse("item", args=[project_id, item.number]) + "?talk"
     else:
         address = reverse("comment", args=[project_id, item.number])
     notices.tell(sorted(user_ids), member.project, "comment.added", address, number=item.number)

@@ -62,15 +62,15 @@ def _back(request: HttpRequest, member: Membership, item: Item) -> str:
     """Where the form was, if that is a page of this site; else where this person reads the talk."""
     given = request.POST.get("next", "")
     if given and url_has_allowed_host_and_scheme(given, None) and given.startswith("/"):
-        return f"{given}#talk"
+        return f"{given}?talk"
     return _leads_place(member, item) if member.leads else reverse("comment", args=_ids(item))
 
 
 def _leads_place(member: Membership, item: Item) -> str:
     dispute = Dispute.objects.filter(item=item, state=Dispute.State.OPEN).first()
     if dispute:
-        return reverse("dispute", args=[member.project_id, dispute.pk]) + "#talk"
-    return reverse("item", args=_ids(item)) + "#talk"
+        return reverse("dispute", args=[member.project_id, dispute.pk]) + "?talk"
+    return reverse("item", args=_ids(item)) + "?talk"
 
 
 def _ids(item: Item) -> list[int]:
