@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from projects import queries, returning
 from projects.models import Annotation, Assignment, Item, Label, Membership, Policy, Project, QueueEntry
-from projects.trust import qualification, staleness, talk, workload
+from projects.trust import calibration, qualification, staleness, talk, workload
 
 # Items kept in the browser besides the one on the stage.
 AHEAD = 5
@@ -35,6 +35,8 @@ class Progress:
     # Answers since the shift began that is going on, and how many fit in; 0: there is none.
     shift_done: int = 0
     shift_size: int = 0
+    # Nothing is trained before leads are through with the first items.
+    waits: bool = False
 
     @property
     def needed(self) -> int:
@@ -42,6 +44,8 @@ class Progress:
 
     def sentence(self) -> str:
         """Say in words what the bar shows."""
+        if self.waits:
+            return _("The first items come before any training")
         if self.needed == 0:
             return _("Retraining now")
         if self.learning:
@@ -84,6 +88,7 @@ def progress(membership: Membership, policy: Policy) -> Progress:
         since=min(since, batch),
         batch=batch,
         learning=learning,
+        waits=bool(policy.calibration) and not learning and not calibration.done(project),
     )
 
 

@@ -163,5 +163,5 @@ def _state(item: Item, entry: str | None) -> tuple[str, str]:
     if entry == QueueEntry.State.LIVE and item.state == Item.State.SETTLED:
         return _("In use"), "good"
     if entry == QueueEntry.State.DONE:
-        return _("Everybody had it"), ""
+        return _("Rests: all had it"), ""
     return _("Not in use"), ""

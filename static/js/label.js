@@ -43,11 +43,11 @@ outbox.addEventListener("state", ({ detail: { state, waiting } }) => {
 function judged(verdict, record) {
   if (verdict.why && record?.id === past.at(-1)?.record.id) $("why").textContent = verdict.why;
   if (verdict.status === "superseded") announce(verdict.message);
-  if (verdict.status === "stored" && verdict.message) {
-    // Only in the batch before joining is an answer talked about.
+  if (verdict.status === "stored") {
+    // Only in the batch before joining is there something to say.
     $("lesson").textContent = verdict.message;
-    $("lesson").hidden = false;
-    say(verdict.message);
+    $("lesson").hidden = !verdict.message;
+    if (verdict.message) announceQuietly(verdict.message);
   }
   if (verdict.status !== "rejected") return;
   const line = document.createElement("li");
