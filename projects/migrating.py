@@ -96,17 +96,17 @@ def merge(project: Project, actor: AbstractBaseUser, wanted: Merge) -> Guideline
 def follow_merge(version: GuidelineVersion, act: Act, until: float) -> bool:
     """Map what is settled, and known items, after a merge; say whether all is done."""
     gone, into = version.migration["merge"]["from"], version.migration["merge"]["into"]
-    while True:
-        done = _map_chunk(version.project, gone, into, act)
-        if done == 0 or monotonic() > until:
+    ids = list(_to_map(version.project, gone).order_by("pk").values_list("pk", flat=True))
+    for first in range(0, len(ids), CHUNK):
+        _map_some(ids[first : first + CHUNK], gone, into, act)
+        if monotonic() > until:
             break
     return not _to_map(version.project, gone).exists()
 
 
 @transaction.atomic
-def _map_chunk(project: Project, gone: int, into: int, act: Act) -> int:
-    """Map the next items and return how many; those that somebody answers at this moment are left."""
-    ids = list(_to_map(project, gone).order_by("pk").values_list("pk", flat=True)[:CHUNK])
+def _map_some(ids: Sequence[int], gone: int, into: int, act: Act) -> None:
+    """Map these items, but for those that somebody answers at this moment: they are left for the next call."""
     _assignments, items = staleness.hold(ids)
     at = timezone.now()
     known = [item for item in items if item.gold is not None]
@@ -116,7 +116,6 @@ def _map_chunk(project: Project, gone: int, into: int, act: Act) -> int:
     for item in items:
         if item.state == Item.State.SETTLED and gone in (item.settled_labels or ()):
             _map(item, gone, into, act, at)
-    return len(items)
 
 
 def _map(item: Item, gone: int, into: int, act: Act, at: datetime) -> None:
@@ -138,7 +137,7 @@ def _map(item: Item, gone: int, into: int, act: Act, at: datetime) -> None:
 
 def _to_map(project: Project, gone: int) -> QuerySet[Item]:
     settled = Q(pk__in=_naming(project, gone, "settled_labels").filter(state=Item.State.SETTLED).values("pk"))
-    known = Q(pk__in=_naming(project, gone, "gold").values("pk"))
+    known = Q(pk__in=_naming(project, gone, "gold").filter(gold__isnull=False).values("pk"))
     return Item.objects.filter(settled | known, project=project)
 
 

@@ -6,13 +6,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from django.db.models import Case, Exists, OuterRef, Q, QuerySet, TextField, Value, When
+from django.db.models import F, Q, QuerySet, TextField
 from django.db.models.functions import Cast
 
 from projects.models import Annotation, Item, Label, Project, QueueEntry
 
-# Items of one step, and of one transaction of those who change them.
-CHUNK: Final = 500
+# Items of one step, and of one transaction of those who change them: people who answer wait for it.
+CHUNK: Final = 100
+# Items of one question, where many are asked about by id.
+SLICE: Final = 5000
 # How many of the model's likeliest labels count.
 LIKELIEST: Final = 2
 _OVER: Final = (Item.State.SETTLED, Item.State.STALE)
@@ -37,15 +39,11 @@ class Effect:
 
 def effect(project: Project, label_ids: Iterable[int]) -> Effect:
     """Count what a change that concerns these labels would touch, without changing anything."""
-    change = Change(project, frozenset(label_ids), project.guideline_version + 1)
-    ids = [pk for step in steps(change) for pk in step]
-    found = Item.objects.filter(project=project)
-    # «In» lists have a limit: count by slices.
-    slices = [ids[at : at + CHUNK] for at in range(0, len(ids), CHUNK)]
-    plainly_open = Q(state=Item.State.OPEN, gold__isnull=True)
-    opened = sum(found.filter(plainly_open, pk__in=one).count() for one in slices)
-    stale = sum(found.filter(state=Item.State.STALE, pk__in=one).count() for one in slices)
-    return Effect(len(ids) - opened - stale, opened)
+    states = dict(_touched(Change(project, frozenset(label_ids), project.guideline_version + 1)))
+    known = set(_known(project).values_list("pk", flat=True))
+    opened = {pk for pk, state in states.items() if state == Item.State.OPEN} - known
+    again = sum(state == Item.State.STALE for state in states.values())
+    return Effect(len(states) - len(opened) - again, len(opened))
 
 
 def steps(change: Change) -> Iterator[list[int]]:
@@ -54,16 +52,9 @@ def steps(change: Change) -> Iterator[list[int]]:
     What is marked under the change's version, or a later one, is touched no more: an interrupted run goes on
     where it stopped.
     """
-    after = 0
-    while change.label_ids:
-        candidates = _candidates(change).filter(pk__gt=after).order_by("pk")
-        rows = list(candidates.values_list("pk", "surely")[:CHUNK])  # type: ignore[misc]
-        if not rows:
-            return
-        after = rows[-1][0]
-        thought = _thought(change, [pk for pk, surely in rows if not surely])
-        if touched := [pk for pk, surely in rows if surely or pk in thought]:
-            yield touched
+    ids = sorted(pk for pk, _state in _touched(change))
+    for first in range(0, len(ids), CHUNK):
+        yield ids[first : first + CHUNK]
 
 
 def names_label(column: str, label_ids: Iterable[int]) -> Q:
@@ -78,52 +69,68 @@ def names_label(column: str, label_ids: Iterable[int]) -> Q:
     return found
 
 
-def _candidates(change: Change) -> QuerySet[Item]:
-    """Items that may touch the labels; ``surely`` where the model need not be asked."""
-    said = Annotation.objects.alias(listed=Cast("labels", TextField())).filter(
-        names_label("listed", change.label_ids),
-        item=OuterRef("pk"),
-        superseded_by=None,
-        kind=Annotation.Kind.ANSWER,
-        guideline_version__gte=OuterRef("votes_from"),
-    )
+def _touched(change: Change) -> Iterator[tuple[int, str]]:
+    """Id and state of each item that a change touches, once. One pass over each table, whatever its size."""
+    if not change.label_ids:
+        return
+    asked = Item.objects.filter(project=change.project, votes_from__lt=change.version)
+    states = dict(asked.filter(state__in=(*_OVER, Item.State.OPEN)).values_list("pk", "state"))
+    sure = _named(change) | _said(change)
+    open_to_doubt = {pk for pk, state in states.items() if state in _OVER and pk not in sure}
+    thought = _thought(change, _mentioned(change) & open_to_doubt)
+    yield from ((pk, state) for pk, state in states.items() if pk in sure or pk in thought)
+
+
+def _named(change: Change) -> set[int]:
+    """Items settled as one of the labels, stale ones that were, and known items with such an answer."""
     lists = ("settled_labels", "former", "gold")
-    texts = {f"{column}_list": Cast(column, TextField()) for column in lists}
-    named = Q(Exists(said)) | names_label("gold_list", change.label_ids)
-    named |= names_label("settled_labels_list", change.label_ids)
+    items = Item.objects.filter(project=change.project, votes_from__lt=change.version)
+    items = items.alias(**{f"{column}_list": Cast(column, TextField()) for column in lists})
     # What a stale item was settled as: of a settled one it is history.
-    named |= Q(state=Item.State.STALE) & names_label("former_list", change.label_ids)
-    surely = Case(When(named, then=Value(True)), default=Value(False))
-    over, still_open = Q(state__in=_OVER), Q(state=Item.State.OPEN)
-    return (
-        Item.objects.filter(project=change.project, votes_from__lt=change.version)
-        .alias(**texts)
-        .annotate(surely=surely)
-        .filter(over & Q(Exists(_mentions(change))) | (over | still_open) & named)
+    was = Q(state=Item.State.STALE) & names_label("former_list", change.label_ids)
+    known = Q(gold__isnull=False) & names_label("gold_list", change.label_ids)
+    found = items.filter(names_label("settled_labels_list", change.label_ids) | was | known)
+    return set(found.values_list("pk", flat=True))
+
+
+def _known(project: Project) -> QuerySet[Item]:
+    return Item.objects.filter(project=project, gold__isnull=False)
+
+
+def _said(change: Change) -> set[int]:
+    """Items with a present vote for one of the labels that still counts."""
+    votes = Annotation.objects.filter(
+        project=change.project, superseded_by=None, kind=Annotation.Kind.ANSWER
+    ).alias(listed=Cast("labels", TextField()))
+    found = votes.filter(
+        names_label("listed", change.label_ids), guideline_version__gte=F("item__votes_from")
     )
+    return set(found.values_list("item_id", flat=True))
 
 
-def _mentions(change: Change) -> QuerySet[QueueEntry]:
-    """Queue entries of an item whose reason lists one of the labels among the likeliest, at any place."""
+def _mentioned(change: Change) -> set[int]:
+    """Items that a model once thought might have one of the labels, at any place of its list."""
     listed = Q(pk__in=[])
     for position in _positions(change):
         listed |= Q(thought__contains=f"[{position},")
-    entries = QueueEntry.objects.alias(thought=Cast("reason__top", TextField()))
-    return entries.filter(listed, item=OuterRef("pk"))
+    entries = QueueEntry.objects.filter(project=change.project)
+    found = entries.alias(thought=Cast("reason__top", TextField())).filter(listed)
+    return set(found.values_list("item_id", flat=True))
 
 
-def _thought(change: Change, item_ids: list[int]) -> set[int]:
+def _thought(change: Change, item_ids: set[int]) -> set[int]:
     """Those items whose two likeliest labels, as a model saw them last, are among the labels."""
-    if not item_ids:
-        return set()
-    positions = _positions(change)
-    entries = QueueEntry.objects.filter(item_id__in=item_ids, reason__has_key="top").order_by("pk")
-    newest = dict(entries.values_list("item_id", "reason__top"))
-    return {
-        pk
-        for pk, top in newest.items()
-        if positions & {int(one[0]) for one in sorted(top, key=lambda one: -one[1])[:LIKELIEST]}
-    }
+    positions, ids = _positions(change), sorted(item_ids)
+    found = set()
+    for first in range(0, len(ids), SLICE):
+        some = QueueEntry.objects.filter(item_id__in=ids[first : first + SLICE], reason__has_key="top")
+        newest = dict(some.order_by("pk").values_list("item_id", "reason__top"))
+        found |= {pk for pk, top in newest.items() if positions & _likeliest(top)}
+    return found
+
+
+def _likeliest(top: list[list[float]]) -> set[int]:
+    return {int(position) for position, _p in sorted(top, key=lambda one: -one[1])[:LIKELIEST]}
 
 
 def _positions(change: Change) -> set[int]:
