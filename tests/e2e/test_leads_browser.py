@@ -67,7 +67,7 @@ def test_a_lead_decides_by_keys_alone(sign_in):
     )
     first = page.url
     page.keyboard.press("u")
-    expect(page.get_by_text("taken back")).to_be_visible()
+    expect(page.get_by_text("taken back", exact=True)).to_be_visible()
     assert page.url != first
     assert settled(project) == []
     assert Dispute.objects.filter(project=project, state="open").count() == 3
@@ -79,7 +79,7 @@ def test_what_nobody_voted_for_asks_for_a_note_before_anything_is_sent(sign_in):
     page.keyboard.press("o")
     page.keyboard.type("tr")
     page.keyboard.press("Enter")
-    expect(page.get_by_label("transfer")).to_be_checked()
+    expect(page.get_by_role("radio", name="transfer")).to_be_checked()
     page.keyboard.press("2")
     expect(page.locator("#note")).to_be_focused()
     page.keyboard.type("Rule 3, twice")
@@ -108,6 +108,52 @@ def test_the_model_is_asked_when_the_lead_opens_its_view(sign_in):
     expect(page.locator(".model-now")).to_be_hidden()
     page.keyboard.press("m")
     expect(page.locator(".model-now")).to_contain_text("no model yet")
+
+
+def test_several_labels_and_a_line_for_the_guidelines_by_keys_alone(sign_in):
+    project = make_disputes(1)
+    page = open_first(sign_in, project)
+    page.keyboard.press("v")
+    expect(page.locator(".accept")).to_be_visible()
+    expect(page.locator(".model-now")).to_contain_text("no model yet")  # the lead has chosen
+    page.keyboard.press("y")
+    page.keyboard.type("A fee is billing")
+    page.keyboard.press("Escape")
+    page.keyboard.press("2")
+    expect(page.get_by_role("heading", name="No disputes")).to_be_visible()
+    decision = Resolution.objects.get(dispute__project=project)
+    assert (decision.outcome, len(decision.labels), settled(project)) == ("both", 2, ["refund"])
+    assert project.guideline_notes.get().text == "A fee is billing"
+    assert not project.events.filter(action="dispute.model_shown").exists()
+
+
+def test_alike_disputes_are_decided_and_taken_back_by_keys_alone(sign_in):
+    project = make_disputes(12)
+    page = open_first(sign_in, project)
+    page.keyboard.press("z")
+    expect(page.get_by_role("heading", name="12 disputes that are alike")).to_be_focused()
+    expect(page.locator(".alike-list li")).to_have_count(10)
+    page.keyboard.press("a")
+    page.keyboard.press("3")
+    expect(page.locator("#together")).to_contain_text("12 disputes decided together")
+    assert settled(project) == ["refund"] * 12
+    page.keyboard.press("u")
+    expect(page.get_by_text("12 decisions taken back")).to_be_visible()
+    assert settled(project) == []
+
+
+def test_another_lead_is_asked_by_keys_alone(sign_in):
+    project = make_disputes(2)
+    make_lead(project, "Lou")
+    page = open_first(sign_in, project)
+    page.keyboard.press("p")
+    page.keyboard.press("Tab")
+    page.keyboard.type("Fee or refund?")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("waits for Lou now")).to_be_visible()
+    expect(page.locator("#heading")).to_be_focused()
+    assert project.disputes.filter(state="open", assigned_to__name="Lou").count() == 1
 
 
 @pytest.mark.parametrize("width", [390, 1280])
