@@ -157,9 +157,9 @@ def active_labels(project_id: int) -> list[Label]:
     return list(Label.objects.filter(project_id=project_id, retired_at=None).order_by("order", "position"))
 
 
-def pooled_accuracy(project: Project) -> float:
+def pooled_accuracy(project: Project, known: Rules | None = None) -> float:
     """How often one answer is right, estimated from the agreement sample; recomputed once a minute."""
-    agree, pairs, labels = _pairs(project)
+    agree, pairs, labels = _pairs(project, known)
     return consensus.pooled_accuracy(agree, pairs, labels, project.task)
 
 
@@ -177,18 +177,19 @@ def _kept(key: str, compute: Callable[[], Value], seconds: float) -> Value:
     return found
 
 
-def _pairs(project: Project) -> tuple[int, int, int]:
+def _pairs(project: Project, known: Rules | None = None) -> tuple[int, int, int]:
     """Equal pairs of answers, pairs in all, and labels in use."""
-    return _kept(f"accuracy:{project.pk}", partial(_count_pairs, project), ACCURACY_SECONDS)
+    return _kept(f"accuracy:{project.pk}", partial(_count_pairs, project, known), ACCURACY_SECONDS)
 
 
-def _count_pairs(project: Project) -> tuple[int, int, int]:
+def _count_pairs(project: Project, known: Rules | None) -> tuple[int, int, int]:
+    known = known or rules(project)
     found = Annotation.objects.filter(project=project, item__agreement=True, kind=Annotation.Kind.ANSWER)
     found = found.filter(guideline_version__gte=project.agreed_version).exclude(stream__in=ASIDE)
     void = Membership.objects.filter(project=project, excluded_at__isnull=False)
     rows = current(found.exclude(annotator__in=void.values("user"))).order_by("item_id", "pk")
     # Further answers were asked because these differed: the first ones were drawn.
-    most = project.policy.agreement_overlap
+    most = known.policy.agreement_overlap
     by_item: dict[int, list[frozenset[int]]] = {}
     for item_id, labels in rows.values_list("item_id", "labels"):
         by_item.setdefault(item_id, []).append(frozenset(labels))
@@ -197,8 +198,7 @@ def _count_pairs(project: Project) -> tuple[int, int, int]:
         for i, one in enumerate(answers):
             pairs += len(answers) - i - 1
             agree += sum(one == other for other in answers[i + 1 :])
-    labels_in_use = Label.objects.filter(project=project, retired_at=None).count()
-    return agree, pairs, max(2, labels_in_use)
+    return agree, pairs, max(2, len(known.labels))
 
 
 def my_last(project_id: int, user_id: int, count: int) -> QuerySet[Annotation]:

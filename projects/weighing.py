@@ -99,7 +99,7 @@ def weigh(project: Project, rules: Rules, votes: Sequence[Vote], rule: Rule, top
 
 def pooled(project: Project, rules: Rules, said: set[int]) -> Book:
     """Everybody alike, as far as pairs of answers agree."""
-    right = queries.pooled_accuracy(project)
+    right = queries.pooled_accuracy(project, rules)
     method = f"one-coin {right:.2f}"
     classes = [*[label.pk for label in rules.labels], *sorted(said - {label.pk for label in rules.labels})]
     if project.task == Project.Task.MULTI:
