@@ -26,6 +26,7 @@ RECENT: Final = 20_000
 DECIDED: Final = 2_000
 _Kind = Annotation.Kind
 Answer = frozenset[int] | None
+Signs = Sequence[Sign]
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Figures:
     decided: int = 0
     lost: Counter[str] = field(default_factory=Counter)
     seconds: float | None = None
-    signs: Sequence[Sign] = ()
+    signs: Signs = ()
 
     @property
     def judged(self) -> int:

@@ -9,7 +9,7 @@ from django.core.cache import cache
 from django.urls import reverse
 from django.utils.timezone import now
 
-from projects import settle
+from projects import settle, signs
 from projects.files import claims, importing, publishing, thumbnails
 from projects.models import Item, Project, Upload
 from projects.trust import escalation, estimates, mailing, notices, staleness
@@ -26,6 +26,9 @@ _ESTIMATED = "estimates-were-looked-at"
 # Triggers and notices are looked at so often; more would tell nobody anything sooner.
 LOOK_SECONDS = 60
 _LOOKED = "triggers-were-looked-at"
+# Signs in people's records are looked for so often: they need many answers anyway.
+SIGN_SECONDS = 600
+_WATCHED = "records-were-looked-at"
 
 
 def tick() -> None:
@@ -40,6 +43,8 @@ def tick() -> None:
         _look_after_leads()
     if cache.add(_ESTIMATED, True, timeout=ESTIMATE_SECONDS):
         estimate.apply_async(expires=EXPIRES)
+    if cache.add(_WATCHED, True, timeout=SIGN_SECONDS):
+        watch_people.apply_async(expires=EXPIRES)
     if Item.objects.exclude(image="").filter(thumbnail="").exists():
         make_thumbnails.apply_async(expires=EXPIRES)
 
@@ -93,6 +98,13 @@ def estimate() -> None:
     for project in Project.objects.filter(state__in=(Project.State.ACTIVE, Project.State.PAUSED)):
         if estimates.due(project) and estimates.fit(project):
             settle.look_again(project)
+
+
+@shared_task
+def watch_people() -> None:
+    """Tell leads of new signs in people's records; doing it twice tells nothing twice."""
+    for project in Project.objects.filter(state=Project.State.ACTIVE):
+        signs.watch(project, now())
 
 
 @shared_task

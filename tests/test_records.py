@@ -82,7 +82,8 @@ def test_five_misses_warn_three_more_pause_and_both_are_told(known):
     paused = fresh(ben)
     assert (bool(paused.paused_at), paused.paused_by) == (True, "gold")
     assert told(ben) == ["person.warned", "person.paused"]
-    assert told(lead)[-2:] == ["person.warned", "person.paused"]
+    (notice,) = Notice.objects.filter(user=lead.user, kind="person.signal")
+    assert (notice.facts["signal"], notice.facts["person"]) == ("paused", "Ben")
     actions_seen = Event.objects.filter(action__startswith="person.").order_by("pk")
     assert [event.action for event in actions_seen] == ["person.warned", "person.paused"]
     assert actions_seen[1].actor is None
@@ -212,7 +213,7 @@ def test_a_preview_says_what_will_happen_and_changes_nothing(voted):
 
 
 def test_leaving_votes_out_is_one_act_in_the_log(voted):
-    project, lead, (_ann, _ben, mal) = voted
+    _project, lead, (_ann, _ben, mal) = voted
     before = Event.objects.count()
     exclusion.exclude(mal, lead.user, "Clicked at random.")
     events = Event.objects.order_by("pk")[before:]

@@ -8,8 +8,8 @@ import pytest
 from django.urls import reverse
 from django.utils.timezone import now
 
-from projects import person_record, records, resolving
-from projects.models import Annotation, Dispute, Event, Item, Membership, SpotCheck
+from projects import person_record, records, resolving, signs
+from projects.models import Annotation, Dispute, Event, Item, Membership, Notice, SpotCheck
 from projects.trust import standing
 from tests.factories import answer, make_lead, make_member, make_project, make_user
 from tests.test_records import ONE, answer_known, golds, make_known, miss
@@ -156,6 +156,20 @@ def test_impossible_speed_and_straight_lines_are_told_in_sentences():
         "24 times “label 2” in a row; the team gives it in 49 % of answers.",
         "24 of 24 answers came faster than anybody can look.",
     ]
+
+
+def test_leads_hear_of_a_sign_once_a_week():
+    project = make_project(items=24, policy={**ONE, "fastest_seconds": 1.0})
+    lead, ben = make_lead(project), make_member(project, "Ben Carter")
+    for at, item in enumerate(project.items.all()):
+        answer(ben, item, project.labels.all()[at % 3], active_ms=300)
+    said = [signs.watch(project, now() + timedelta(days=days)) for days in (0, 1, 6.9)]
+    assert said == [1, 0, 0]
+    Notice.objects.update(created_at=now() - timedelta(days=8))
+    assert signs.watch(project, now()) == 1
+    notice = Notice.objects.filter(user=lead.user).first()
+    assert notice.facts["signal"] == "24 of 24 answers came faster than anybody can look"
+    assert not Notice.objects.filter(user=ben.user).exists()
 
 
 def test_a_past_that_a_lead_closed_is_no_longer_counted(team):

@@ -15,6 +15,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.urls import reverse
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from projects import audit
 from projects.errors import Refused
@@ -26,6 +27,12 @@ _Pause = Membership.Pause
 _FIELDS: Final = ("warned_at", "paused_at", "paused_by", "lifted_at")
 # Items that rest on one person's word and are asked again at a time.
 ASK_AT_ONCE: Final = 50
+# What leads are told.
+_SIGNALS: Final = {
+    "person.warned": gettext_lazy("warned, for answers to known items are below the bar"),
+    "person.paused": gettext_lazy("paused"),
+    "person.lifted": gettext_lazy("can go on"),
+}
 
 
 def record(membership: Membership, policy: Policy, before: datetime | None = None) -> Standing:
@@ -209,4 +216,5 @@ def _tell(member: Membership, kind: str, lead: AbstractBaseUser | None = None) -
     notices.tell([member.user_id], project, kind, reverse("my-record", args=[project.pk]))
     others = [pk for pk in notices.leads(project, but=lead.pk if lead else None) if pk != member.user_id]
     address = reverse("record", args=[project.pk, member.pk])
-    notices.tell(others, project, kind, address, person=str(member.user))
+    facts = {"person": str(member.user), "signal": str(_SIGNALS[kind]), "member": member.pk}
+    notices.tell(others, project, "person.signal", address, **facts)
