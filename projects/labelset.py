@@ -58,7 +58,7 @@ def drafts_from(text: str) -> list[Draft]:
 def add(
     project: Project, actor: AbstractBaseUser | None, drafts: Iterable[Draft], news: News | None = None
 ) -> list[Label]:
-    """Add the labels that are not there yet; a retired one comes back. Return those added.
+    """Add the labels that are not there yet, and return them; a retired one comes back, a merged one not.
 
     While people label that is a new version: breaking, since from now on they choose among more, unless
     ``news`` says that nothing settled is concerned.
@@ -67,7 +67,8 @@ def add(
     present = {label.name.casefold(): label for label in held.labels.all()}
     wanted = {draft.name.casefold(): draft for draft in reversed(list(drafts))}
     missing = [draft for name, draft in reversed(wanted.items()) if name not in present]
-    back = [known for name in wanted if (known := present.get(name)) and known.retired_at]
+    gone = [known for name in wanted if (known := present.get(name)) and known.retired_at]
+    back = [label for label in gone if not label.merged_into_id]
     for label in reversed(back):
         _bring_back(held, label, actor)
     added = [*reversed(back), *create(held, missing)]

@@ -106,7 +106,7 @@ def follow_merge(version: GuidelineVersion, act: Act, until: float) -> bool:
 
 @transaction.atomic
 def _map_some(ids: Sequence[int], gone: int, into: int, act: Act) -> None:
-    """Map these items, but for those that somebody answers at this moment: they are left for the next call."""
+    """Map these items, but for those that somebody answers at this moment: the next call maps them."""
     _assignments, items = staleness.hold(ids)
     at = timezone.now()
     known = [item for item in items if item.gold is not None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from projects import guidelines, labelset, migrating, policies, queries
+from projects import files, guidelines, labelset, migrating, policies, queries
 from projects.errors import Refused
 from projects.guidelines import Kind, News
 from projects.labelset import Draft
@@ -13,6 +13,7 @@ from projects.models import Event, Item, Label, Project
 from projects.trust import staleness
 from tests.factories import answer, make_items, make_member, make_project
 from tests.test_staleness import clarify, read, setting, settle_as, states, votes_hash
+from tests.uploading import bring
 
 pytestmark = pytest.mark.django_db
 
@@ -269,3 +270,13 @@ def test_a_draft_neither_merges_nor_splits():
     a, b, _ = project.labels.all()
     with pytest.raises(Refused, match="not started"):
         merge(project, ada, a, b)
+
+
+def test_a_file_that_was_checked_before_a_merge_comes_in_under_the_other_label():
+    project, ada, _ = setting(items=0)
+    a, b, _ = project.labels.all()
+    upload = bring(project, "text,label\nhello,label 0\n", content="text", label="label", known="seed")
+    merge(project, ada, a, b)
+    files.import_upload(upload)
+    assert project.items.get().settled_labels == [b.pk]
+    assert labelset.add(project, ada.user, [Draft("label 0")]) == []
