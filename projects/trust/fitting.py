@@ -189,15 +189,24 @@ def chosen(ballots: Ballots, found: Mapping[str, Tried]) -> str:
 
 def differing(ballots: Ballots, method: str, settled: Mapping[int, Sequence[Answer]]) -> int:
     """Of items with two votes or more, how many a method would settle otherwise than they are."""
-    book = fit(ballots, method)
     several = np.bincount(ballots.items, minlength=len(ballots.item_ids)) > 1
     known = np.isin(ballots.item_ids, np.array(list(settled), dtype=np.int64))
-    places = np.flatnonzero(known & several)
-    rows = _by_item(ballots, places)
-    return sum(
-        _chosen(book, ballots, rows[place])[0] not in settled[int(ballots.item_ids[place])]
-        for place in places.tolist()
-    )
+    found = _batch(ballots, method)
+    places = np.flatnonzero(known & several).tolist()
+    return sum(found[place] not in settled[int(ballots.item_ids[place])] for place in places)
+
+
+def _batch(ballots: Ballots, method: str) -> list[Answer]:
+    """What each item's votes come to (n), all at once."""
+    k = 2 if ballots.multi else len(ballots.classes)
+    fits = {
+        pk: crowd.fit(ballots.items, ballots.people, said, k, method).posterior
+        for pk, said in ballots.questions().items()
+    }
+    if not ballots.multi:
+        return [frozenset({ballots.classes[at]}) for at in fits[0].argmax(axis=1).tolist()]
+    chosen = np.stack([posterior[:, 1] > 0.5 for posterior in fits.values()], axis=1)
+    return [frozenset(pk for pk, yes in zip(fits, row, strict=True) if yes) for row in chosen.tolist()]
 
 
 def calibration(one: Tried) -> Calibration | None:
