@@ -211,9 +211,10 @@ def _y_axis(frame: _Frame, label: str, form: Format) -> str:
 def _x_axis(frame: _Frame, label: str) -> str:
     base = HEIGHT - BOTTOM
     parts = [f'<path class="axis" d="M{_n(LEFT)} {_n(base)}H{_n(WIDTH - RIGHT)}"/>']
+    last = len(frame.x_ticks) - 1
     for place, value in enumerate(frame.x_ticks):
-        # Every second one makes way where the chart is narrow.
-        name = "tick minor" if place % 2 else "tick"
+        # Every second one makes way where the chart is narrow; the newest of named ones stays.
+        name = "tick minor" if (place + last * bool(frame.x_names)) % 2 and last > 2 else "tick"
         parts.append(_text(name, float(frame.x(value)), base + 18, frame.say(value), "middle"))
     parts.append(_text("axis-title", WIDTH - RIGHT, HEIGHT - 4, label, "end"))
     return "".join(parts)
