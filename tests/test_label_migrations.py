@@ -9,11 +9,11 @@ from projects.errors import Refused
 from projects.guidelines import Kind, News
 from projects.labelset import Draft
 from projects.migrating import Merge, Split
-from projects.models import Event, Item, Label, Project
+from projects.models import Event, Item, Label, Project, Upload
 from projects.trust import staleness
 from tests.factories import answer, make_items, make_member, make_project
 from tests.test_staleness import clarify, read, setting, settle_as, states, votes_hash
-from tests.uploading import bring
+from tests.uploading import bring, reasons
 
 pytestmark = pytest.mark.django_db
 
@@ -272,11 +272,15 @@ def test_a_draft_neither_merges_nor_splits():
         merge(project, ada, a, b)
 
 
-def test_a_file_that_was_checked_before_a_merge_comes_in_under_the_other_label():
+def test_a_file_that_names_a_merged_label_is_told_so():
     project, ada, _ = setting(items=0)
     a, b, _ = project.labels.all()
-    upload = bring(project, "text,label\nhello,label 0\n", content="text", label="label", known="seed")
+    rows = "text,label\nhello,label 0\n"
+    upload = bring(project, rows, content="text", label="label", known="seed")
     merge(project, ada, a, b)
     files.import_upload(upload)
-    assert project.items.get().settled_labels == [b.pk]
+    assert not project.items.exists()
+    late = bring(project, rows, content="text", label="label", known="seed")
+    for one in (Upload.objects.get(pk=upload.pk), late):
+        assert reasons(one) == [(2, "label", "The label is retired.")]
     assert labelset.add(project, ada.user, [Draft("label 0")]) == []

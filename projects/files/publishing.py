@@ -16,7 +16,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Model
 from django.utils import timezone
 
-from projects import audit, labelset, queries, signals
+from projects import audit, labelset, signals
 from projects.files import claims
 from projects.models import Event, Item, Project, Upload
 from projects.tracing import REQUEST
@@ -174,9 +174,7 @@ def _label_ids(batch: Batch) -> dict[str, int]:
         return {}
     if batch.upload.columns.get("new_labels"):
         labelset.add(project, batch.upload.created_by, [labelset.Draft(name) for name in wanted])
-    merged = queries.rules(project).merged
-    pairs = project.labels.values_list("name", "pk")
-    by_name = {name.casefold(): merged.get(pk, pk) for name, pk in pairs}
+    by_name = {name.casefold(): pk for name, pk in project.labels.values_list("name", "pk")}
     return {name: by_name[name.casefold()] for name in wanted if name.casefold() in by_name}
 
 
