@@ -10,7 +10,6 @@ import numpy as np
 
 from projects.quality import crowd
 from projects.quality.calibration import Calibration
-from projects.quality.consensus import pooled_accuracy
 from projects.quality.crowd import Ints
 from projects.trust.book import Book, Table, coin
 
@@ -58,6 +57,11 @@ class Ballots:
         return cls(items, people, answers, item_ids, user_ids, classes, multi, ordinal)
 
     @property
+    def k(self) -> int:
+        """Classes of one question."""
+        return 2 if self.multi else len(self.classes)
+
+    @property
     def joint(self) -> Ints:
         """Votes of each person on items with two votes or more (p,)."""
         heard = np.bincount(self.items, minlength=len(self.item_ids))[self.items] > 1
@@ -72,14 +76,13 @@ class Ballots:
 
 
 def fit(ballots: Ballots, method: str) -> Book:
-    """Fit every question by one method; where there are too many numbers, by a simpler one."""
+    """Fit every question by one method, one of ``methods``."""
     return Book(ballots.classes, _tables(ballots, method), method)
 
 
 def methods(ballots: Ballots) -> list[str]:
     """Those that can be worked with: the simplest first."""
-    k = 2 if ballots.multi else len(ballots.classes)
-    numbers = len(ballots.user_ids) * k * k
+    numbers = len(ballots.user_ids) * ballots.k**2
     if numbers > WORKED:
         return ["majority"]
     kept = numbers * (len(ballots.classes) if ballots.multi else 1)
@@ -91,26 +94,20 @@ def _tables(ballots: Ballots, method: str) -> dict[int, Table]:
 
 
 def _table(ballots: Ballots, said: Ints, method: str) -> Table:
-    k = 2 if ballots.multi else len(ballots.classes)
-    if len(ballots.user_ids) * k * k > WORKED:
-        return Table(np.full(k, 1 / k), coin(_right(ballots, said), k, ballots.ordinal), {}, ballots.ordinal)
-    found = crowd.fit(ballots.items, ballots.people, said, k, method)
+    found = _fit(ballots, said, method)
     if method == "dawid-skene":
         people = dict(zip(ballots.user_ids.tolist(), found.rows[:-1], strict=True))
         return Table(found.prior, found.rows[-1], people, ballots.ordinal)
     right = found.rows[:, 0, 0].tolist()
-    pooled = coin(right.pop(), k, ballots.ordinal)
+    pooled = coin(right.pop(), len(found.prior), ballots.ordinal)
     people = dict(zip(ballots.user_ids.tolist(), right, strict=True)) if method == "one-coin" else {}
     return Table(found.prior, pooled, people, ballots.ordinal)
 
 
-def _right(ballots: Ballots, said: Ints) -> float:
-    """How often one answer is right, from equal pairs, without a matrix a person."""
-    k = len(ballots.classes)
-    both = np.unique(ballots.items * k + said, return_counts=True)[1]
-    sizes = np.bincount(ballots.items)
-    pairs, agree = int((sizes * (sizes - 1)).sum() / 2), int((both * (both - 1)).sum() / 2)
-    return pooled_accuracy(agree, pairs, k)
+def _fit(ballots: Ballots, said: Ints, method: str) -> crowd.Fit:
+    # A majority knows no persons, and needs no matrix of each.
+    people = np.zeros_like(ballots.people) if method == "majority" else ballots.people
+    return crowd.fit(ballots.items, people, said, ballots.k, method)
 
 
 # --- which one -------------------------------------------------------------------------------------------
@@ -176,8 +173,8 @@ def chosen(ballots: Ballots, found: Mapping[str, Tried]) -> str:
     """
     joint = ballots.joint
     usual = float(np.median(joint[joint > 0])) if (joint > 0).any() else 0.0
-    k = 2 if ballots.multi else len(ballots.classes)
-    best = "majority" if usual < JOINT else "one-coin" if usual < PER_LABEL * k else "dawid-skene"
+    enough = PER_LABEL * ballots.k
+    best = "majority" if usual < JOINT else "one-coin" if usual < enough else "dawid-skene"
     if best not in found:
         best = list(found)[-1]
     for method, one in found.items():
@@ -198,11 +195,7 @@ def differing(ballots: Ballots, method: str, settled: Mapping[int, Sequence[Answ
 
 def _batch(ballots: Ballots, method: str) -> list[Answer]:
     """What each item's votes come to (n), all at once."""
-    k = 2 if ballots.multi else len(ballots.classes)
-    fits = {
-        pk: crowd.fit(ballots.items, ballots.people, said, k, method).posterior
-        for pk, said in ballots.questions().items()
-    }
+    fits = {pk: _fit(ballots, said, method).posterior for pk, said in ballots.questions().items()}
     if not ballots.multi:
         return [frozenset({ballots.classes[at]}) for at in fits[0].argmax(axis=1).tolist()]
     chosen = np.stack([posterior[:, 1] > 0.5 for posterior in fits.values()], axis=1)
