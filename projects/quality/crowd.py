@@ -19,9 +19,13 @@ Ints = NDArray[np.integer[Any]]
 Floats = NDArray[np.float64]
 
 METHODS: Final = ("majority", "one-coin", "dawid-skene")
-# So many pseudo-labels from the pooled matrix each person gets in each row; and the pooled one from the
-# matrix of people who are right as often as pairs of votes agree, and wrong evenly.
+# So many pseudo-labels from the pooled matrix each person gets in each row, and so many more, for each label
+# beyond two, from that matrix with its diagonal at how often this person is right.
 SHRINK: Final = 1.0
+SHRINK_OWN: Final = 1.0
+# A person is right as everybody is, until more votes than these say otherwise.
+SHRINK_RIGHT: Final = 2.0
+# The pooled matrix gets these from people who are right as often as pairs of votes agree, and wrong evenly.
 SHRINK_POOLED: Final = 30.0
 # On a scale each level further off is so much less likely to be said by mistake.
 FURTHER: Final = 0.5
@@ -204,11 +208,25 @@ def _tables(votes: _Votes, codes: Ints, heard: NDArray[np.bool_], found: Floats)
 
 def _shrunk(tables: Floats, even: Floats) -> Floats:
     """Confusion rows of each person, drawn towards the pooled ones, which come last."""
+    k = len(even)
     pooled = tables.sum(axis=0) + SHRINK_POOLED * even
     pooled /= pooled.sum(axis=1, keepdims=True)
-    drawn = np.concatenate([tables, np.zeros((1, *pooled.shape))]) + SHRINK * pooled
+    tables = np.concatenate([tables, np.zeros((1, k, k))])
+    # With many labels a row is mostly what others say: then at least as right as this person is elsewhere.
+    drawn = tables + SHRINK * pooled + SHRINK_OWN * max(k - 2, 0) * _own(tables, pooled)
     rows: Floats = drawn / drawn.sum(axis=2, keepdims=True)
     return rows
+
+
+def _own(tables: Floats, pooled: Floats) -> Floats:
+    """The pooled matrix (p, k, k), the odds of its diagonal moved as each person's odds of being right."""
+    right, total = np.trace(tables, axis1=1, axis2=2), tables.sum(axis=(1, 2))
+    usual = (right.sum() + 1) / (total.sum() + 2)
+    share = (right + SHRINK_RIGHT * usual) / (total + SHRINK_RIGHT)
+    odds = (share / (1 - share)) / (usual / (1 - usual))
+    moved = pooled * np.where(np.eye(len(pooled), dtype=bool), odds[:, None, None], 1.0)
+    own: Floats = moved / moved.sum(axis=2, keepdims=True)
+    return own
 
 
 def _one_coin(tables: Floats, ordinal: bool) -> Floats:
