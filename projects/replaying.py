@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -49,16 +48,16 @@ def differences(project: Project) -> Iterator[Difference]:
     People may go on working: what differs is looked at again with the item held.
     """
     last = 0
-    while page := list(_items(project).filter(pk__gt=last)[:_PAGE]):
-        last = page[-1].pk
-        for item in _differing(project, page):
+    while page := list(_items(project).filter(number__gt=last)[:_PAGE]):
+        last = page[-1].number
+        for item in _differing(page):
             with transaction.atomic():
                 held = list(_items(project).filter(pk=item.pk).select_for_update(no_key=True))
-                yield from _compared(held, _logged(project, held))
+                yield from _compared(held, _logged(held))
 
 
-def _differing(project: Project, page: list[Item]) -> list[Item]:
-    logged = _logged(project, page)
+def _differing(page: list[Item]) -> list[Item]:
+    logged = _logged(page)
     return [item for item in page if any(_compared([item], logged))]
 
 
@@ -73,19 +72,25 @@ def _compared(items: list[Item], logged: dict[int, list[Event]]) -> Iterator[Dif
             yield Difference(item.number, stands, audit.facts(item))
 
 
-def _logged(project: Project, items: list[Item]) -> dict[int, list[Event]]:
+def _logged(items: list[Item]) -> dict[int, list[Event]]:
     """Return the events that changed these items' labels, oldest first."""
-    mine = project.events.filter(item__in=items, action__in=ACTIONS).order_by("pk")
-    found: dict[int, list[Event]] = defaultdict(list)
-    for event in mine.only("item_id", "before", "after"):
-        found[event.item_id or 0].append(event)
+    found: dict[int, list[Event]] = {item.pk: [] for item in items}
+    if not items:
+        return found
+    # By a range of items alone: with anything else beside it a planner may choose to read the whole log.
+    near = Event.objects.filter(item_id__gte=min(found), item_id__lte=max(found), action__in=ACTIONS)
+    for event in near.only("item_id", "before", "after"):
+        if event.item_id in found:
+            found[event.item_id].append(event)
+    for events in found.values():
+        events.sort(key=lambda event: event.pk)
     return found
 
 
 def _items(project: Project) -> QuerySet[Item]:
-    """Return the project's items without their content, in the order of their keys."""
+    """Return the project's items without their content, by number."""
     facts = ("number", "state", "settled_labels", "settled_source", "posterior", "method")
-    return project.items.order_by("pk").only(*facts)
+    return project.items.order_by("number").only(*facts)
 
 
 def _facts(side: Facts | None) -> Facts:
