@@ -86,6 +86,28 @@ def apply(item: Item, resolution: Resolution, act: Act) -> None:
         live.update(reason={"why": "lead_asked", "note": resolution.note})
 
 
+def tell_overruled(item: Item, resolution: Resolution, project: Project) -> None:
+    """Tell those whose answer was not taken, so that they can learn from it.
+
+    Whoever got the item as a known one is told nothing: that would give it away.
+    """
+    if resolution.outcome in (_Outcome.SENT_BACK, _Outcome.RETURNED):
+        return
+    said = Annotation.objects.filter(item=item, superseded_by=None, kind__in=Annotation.COUNTED)
+    rows = said.exclude(stream=QueueEntry.Stream.GOLD).values_list("annotator_id", "kind", "labels")
+    overruled = [person for person, kind, labels in rows if not _taken(resolution, kind, labels)]
+    address = reverse("comment", args=[item.project_id, item.number])
+    notices.tell(overruled, project, "dispute.decided", address, number=item.number)
+
+
+def _taken(resolution: Resolution, kind: str, labels: list[int]) -> bool:
+    if kind == Annotation.Kind.CANT_TELL:
+        return resolution.outcome == _Outcome.CANT_TELL
+    if resolution.outcome == _Outcome.BOTH:
+        return set(labels) <= set(resolution.labels)
+    return resolution.outcome == _Outcome.LABELLED and sorted(labels) == sorted(resolution.labels)
+
+
 def _accept_several(item: Item, resolution: Resolution, act: Act) -> None:
     """Settle on the first of the acceptable labels; the soft label gives each the same share."""
     queue.withdraw([item.pk])

@@ -83,6 +83,7 @@ def decide(dispute: Dispute, item: Item, decision: Decision, acting: Acting) -> 
     outcomes.apply(item, resolution, act)
     known.follow(item, resolution, lead)
     _suggest(dispute, decision, labels, lead)
+    outcomes.tell_overruled(item, resolution, lead.project)
     before = {"state": Item.State.DISPUTED}
     after = {"outcome": resolution.outcome, **_as_logged(labels), "why": resolution.reason}
     _log(acting, item, "dispute.resolved", before=before, after=after, reason=resolution.note)
@@ -114,6 +115,7 @@ def unmake(old: Dispute, item: Item, acting: Acting) -> Dispute:
     if resolution.outcome == _Outcome.RETURNED:
         returning.take_back(item)
     settle.undo_resolution(item, audit.by(lead.project, lead.user, bulk=acting.bulk), at)
+    known.unfollow(item, resolution, lead)
     old.guideline_notes.filter(state=GuidelineNote.State.OPEN).update(state=GuidelineNote.State.DROPPED)
     labels = list(Label.objects.filter(pk__in=resolution.labels))
     before = {"outcome": resolution.outcome, **_as_logged(labels)}

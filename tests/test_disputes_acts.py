@@ -203,6 +203,32 @@ def test_only_a_known_item_can_have_a_wrong_known_answer():
     settle(dispute, lead, refund, reason="gold_wrong")
 
 
+def test_those_whose_answer_was_not_taken_hear_of_the_decision():
+    dispute = make_dispute()
+    _ben, mira = voters(dispute.project)
+    third = make_member(dispute.project)
+    answer(third, dispute.item, dispute.project.labels.get(name="billing"))
+    third.user.annotations.update(stream="gold")
+    dispute.refresh_from_db()
+    settle(dispute, make_lead(dispute.project), dispute.project.labels.get(name="refund"))
+    notice = Notice.objects.get(kind="dispute.decided")
+    assert (notice.user_id, notice.facts["number"]) == (mira.user_id, dispute.item.number)
+    assert notice.address == reverse("comment", args=[dispute.project_id, dispute.item.number])
+
+
+def test_a_decision_on_a_known_item_that_is_taken_back_gives_it_its_answers_back():
+    dispute = make_dispute()
+    lead, card = make_lead(dispute.project), dispute.project.labels.get(name="card")
+    Item.objects.filter(pk=dispute.item_id).update(gold=[[card.pk]])
+    refund = dispute.project.labels.get(name="refund")
+    settle(dispute, lead, refund, reason="gold_wrong")
+    assert Item.objects.get(pk=dispute.item_id).gold == [[refund.pk]]
+    again = resolving.undo(dispute.pk, lead)
+    assert Item.objects.get(pk=dispute.item_id).gold == [[card.pk]]
+    settle(again, lead, outcome="bad_item", reason="gold_wrong", note="Spam")
+    assert Item.objects.get(pk=dispute.item_id).gold is None
+
+
 def check_disputes(project):
     """Invariant 10: one open dispute an item in dispute and no other; each closed one is explained."""
     open_items = list(project.disputes.filter(state="open").values_list("item_id", flat=True))

@@ -8,8 +8,8 @@ import pytest
 from django.urls import reverse
 from django.utils.timezone import now
 
-from projects import actions, queue, resolving
-from projects.models import Dispute, Event, Item, Membership, Resolution
+from projects import actions, disputes, queue, resolving
+from projects.models import Dispute, Event, Item, Membership, Resolution, SpotCheck
 from sampling import rounds
 from tests.factories import (
     answer,
@@ -86,7 +86,11 @@ def test_only_leads_and_admins_see_disputes(client, project, who, address):
     assert client.get(where).status_code == expected
     if expected != 200 and address == "dispute":
         assert post(client, dispute, choice=choice(project, "refund")).status_code == expected
-        assert post(client, dispute, undo="1").status_code == expected
+        for act in ("undo", "take", "release", "ask", "model"):
+            assert post(client, dispute, **{act: "1"}).status_code == expected
+        dispute.refresh_from_db()
+        assert dispute.assigned_to is None
+        assert not Event.objects.filter(action__startswith="dispute.").exists()
         assert not Resolution.objects.exists()
 
 
@@ -228,6 +232,57 @@ def test_the_list_has_the_oldest_first_and_filters_by_reason(client, project):
     assert reverse("dispute", args=[project.pk, flagged.pk]) in shown
     post(client, young, choice=choice(project, "refund"))
     assert "Where is my money?" in client.get(where, {"show": "decided"}).content.decode()
+
+
+def test_the_list_says_whose_a_dispute_is_and_which_are_late(client, project):
+    lead, where = signed_in(client, project), reverse("disputes", args=[project.pk])
+    late, flagged = dispute_next(project), dispute_next(project, flag="Look at this")
+    Dispute.objects.filter(pk=late.pk).update(due_at=now() - timedelta(hours=3))
+    assert "overdue by 3" in client.get(where).content.decode()
+    assert post(client, late, take="1", **{"from": "list"}).url == where
+    shown = client.get(where, {"who": "mine"}).content.decode()
+    assert "yours" in shown
+    assert ("Where is my money?" in shown, "A fee" in shown) == (True, False)
+    for query in ({"late": "1"}, {"answers": disputes.answers_of(project.pk)[late.pk]}):
+        shown = client.get(where, query).content.decode()
+        assert ("Where is my money?" in shown, "A fee" in shown) == (True, False)
+    assert "A fee" in client.get(where, {"who": "nobody"}).content.decode()
+    other = make_lead(project, "Lou Other")
+    reply = post(client, flagged, ask="1", colleague=other.user_id, text="Well?")
+    assert "Item 2 waits for Lou Other now." in client.get(reply.url).content.decode()
+    assert "for Lou Other" in page(client, flagged).content.decode()
+    assert post(client, flagged, ask="1", colleague=lead.user_id).status_code == 422
+    assert "None like that" in client.get(where, {"reason": "age"}).content.decode()
+
+
+def test_the_page_shows_what_an_item_was_known_or_settled_as(client, project):
+    signed_in(client, project)
+    dispute, (refund, billing, card) = dispute_next(project), project.labels.all()
+    Dispute.objects.filter(pk=dispute.pk).update(reasons=["gold", "spot", "model"])
+    Item.objects.filter(pk=dispute.item_id).update(gold=[[card.pk]])
+    html = page(client, dispute).content.decode()
+    assert "The known answer is" in html
+    assert 'value="gold_wrong"' in html
+    for words in ("Several people missed a known item", "A spot check differs", "The model contradicts"):
+        assert words in html
+    Dispute.objects.filter(pk=dispute.pk).update(reasons=["spot"])
+    former = {"labels": [billing.pk], "source": "consensus", "version": 1}
+    Item.objects.filter(pk=dispute.item_id).update(gold=None, former=former)
+    SpotCheck.objects.create(
+        project=project, item=dispute.item, settled_labels=[billing.pk], labels=[refund.pk]
+    )
+    html = page(client, dispute).content.decode()
+    assert "It was settled as" in html
+    assert "A lead answered without knowing that" in html
+    assert 'value="gold_wrong"' not in html
+
+
+def test_the_guidelines_name_the_labels_in_question_first(client, project):
+    signed_in(client, project)
+    project.guidelines = "Read all.\n\n# Cards\n\nAbout a card.\n\n# Money back\n\nA refund is asked for."
+    project.save()
+    html = page(client, dispute_next(project)).content.decode()
+    assert html.index("A refund is asked for") < html.index("All other sections") < html.index("About a card")
 
 
 def test_a_set_of_several_labels_is_decided_by_ticking(client):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from django.db import IntegrityError, transaction
@@ -205,7 +206,9 @@ def doubt(project: Project, policy: Policy, item: Item, reason: str, at: datetim
     from projects import settle
 
     act = audit.Act(project, policy_version=policy.version)
-    return settle.dispute(item, [reason], act, at)
+    found = settle.dispute(item, [reason], act, at)
+    transaction.on_commit(partial(review_all, project, item.pk))
+    return found
 
 
 def follow(item: Item, resolution: Resolution, lead: Membership) -> None:
@@ -229,7 +232,19 @@ def follow(item: Item, resolution: Resolution, lead: Membership) -> None:
         if item.gold != before:
             _log(lead, "gold.changed", item, before, resolution.note)
     # Those who answered it are held by nobody here: each record is worked out anew in its own transaction.
-    transaction.on_commit(lambda: review_all(lead.project, item.pk))
+    transaction.on_commit(partial(review_all, lead.project, item.pk))
+
+
+def unfollow(item: Item, resolution: Resolution, lead: Membership) -> None:
+    """Give a known item back the answers that it had before a decision that is taken back. As ``follow``."""
+    acts = ("gold.voided", "gold.changed")
+    made = item.events.filter(action__in=acts, at__gte=resolution.created_at).order_by("pk").first()
+    if made is None:
+        return
+    changed, item.gold = item.gold, (made.before or {}).get("gold")
+    item.save(update_fields=["gold"])
+    _log(lead, "gold.changed", item, changed)
+    transaction.on_commit(partial(review_all, lead.project, item.pk))
 
 
 def review_all(project: Project, item_id: int) -> None:
