@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -117,6 +117,24 @@ def test_the_page_shows_each_figure(client, project, team):
         assert words in page
     assert agreement.width(whole(project)) in page
     assert "No figure yet" not in page
+
+
+def test_weeks_and_versions_make_a_series_with_intervals_and_numbers_of_items(project, team):
+    ben, mira, _ = team
+    monday = datetime(2026, 3, 2, tzinfo=UTC)
+    for at, item in enumerate(items(project)[:8]):
+        word = "billing" if at % 2 else "refund"
+        when = monday + timedelta(days=6 + at // 4)
+        say(project, item, (ben, word), at=monday, version=1 + at // 4)
+        say(project, item, (mira, word if at else "other"), at=when, version=1 + at // 4)
+    report = agreement.report(project)
+    assert [one.at for one in report.weeks] == [(monday.date() - date(1970, 1, 1)).days + n for n in (0, 7)]
+    weeks, versions = agreement.week_chart(report.weeks), agreement.version_chart(report.versions)
+    assert weeks.columns == ["week from", "alpha", "interval", "items"]
+    assert [(row[0], row[-1]) for row in weeks.rows] == [("March 2", "4"), ("March 9", "4")]
+    assert [(row[0], row[-1]) for row in versions.rows] == [("version 1", "4"), ("version 2", "4")]
+    assert "band" in weeks.svg
+    assert agreement.week_chart(report.weeks[:1]).empty
 
 
 def test_a_figure_that_is_undefined_is_a_dash(client, project, team):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 
 from django.utils.formats import date_format
@@ -10,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from projects import charts
 from projects.agreement.figures import Period
-from projects.charts import Chart, Point, Series
+from projects.charts import Chart, Point, Series, plain
 from projects.templatetags.words import decimal
 
 
@@ -19,7 +20,7 @@ def week_chart(periods: Sequence[Period]) -> Chart:
     days = {float(one.at): date(1970, 1, 1) + timedelta(days=one.at) for one in periods}
     names = {at: date_format(day, "MONTH_DAY_FORMAT") for at, day in days.items()}
     series = [Series(_("alpha"), _points(periods))]
-    return _chart(series, names, _("Agreement by week"), _("week from"))
+    return _chart(series, periods, names, (_("Agreement by week"), _("week from")))
 
 
 def version_chart(periods: Sequence[Period]) -> Chart:
@@ -29,7 +30,8 @@ def version_chart(periods: Sequence[Period]) -> Chart:
     eras = [[one for one in periods if one.era == era] for era in range(newest, -1, -1)]
     heads = [_("alpha"), *(_("before a breaking change") for _era in eras[1:])]
     series = [Series(name, _points(era)) for name, era in zip(heads, eras, strict=True)]
-    return _chart([one for one in series if one.points], names, _("Agreement by version"), _("guidelines"))
+    drawn = [one for one in series if one.points]
+    return _chart(drawn, periods, names, (_("Agreement by version"), _("guidelines")))
 
 
 def _points(periods: Sequence[Period]) -> list[Point]:
@@ -40,11 +42,15 @@ def _points(periods: Sequence[Period]) -> list[Point]:
     ]
 
 
-def _chart(series: Sequence[Series], names: Mapping[float, str], title: str, x_label: str) -> Chart:
+def _chart(
+    series: Sequence[Series], periods: Sequence[Period], names: Mapping[float, str], words: tuple[str, str]
+) -> Chart:
+    title, x_label = words
+    items = {float(one.at): one.figures.items for one in periods}
     points = [point for one in series for point in one.points]
     shown = {at: name for at, name in names.items() if any(point.x == at for point in points)}
     lowest = min((point.y if point.low is None else point.low for point in points), default=0.0)
-    return charts.line(
+    chart = charts.line(
         series if len(points) > 1 else [],
         title=title,
         x_label=x_label,
@@ -53,3 +59,6 @@ def _chart(series: Sequence[Series], names: Mapping[float, str], title: str, x_l
         y_range=(min(0.0, lowest), 1.0),
         x_names=shown,
     )
+    # A figure is worth as much as what it rests on: the table says on how many items.
+    rows = [[*row, plain(items[at])] for at, row in zip(sorted(shown), chart.rows, strict=False)]
+    return replace(chart, columns=[*chart.columns, _("items")], rows=rows)
