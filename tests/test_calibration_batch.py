@@ -162,19 +162,19 @@ def test_a_project_without_first_items_is_done_with_them():
 
 
 def test_no_round_trains_before_the_first_items_are_done(project, monkeypatch):
-    monkeypatch.setattr(due.generations, "usable", lambda _project: 1)
+    monkeypatch.setattr("sampling.generations.usable", lambda _project: 1)
     monkeypatch.setattr(due, "two_labels_known", lambda _project: True)
-    monkeypatch.setattr(due.queries, "answers_since_round", lambda *_: 10_000)
+    monkeypatch.setattr("projects.queries.answers_since_round", lambda *_: 10_000)
     assert not due.is_due(project)
     settle_rest(project, project.labels.first())
     assert due.is_due(project)
 
 
 def test_the_very_first_batch_needs_no_model_and_is_picked_all_the_same(project, monkeypatch):
-    monkeypatch.setattr(due.generations, "usable", lambda _project: 1)
+    monkeypatch.setattr("sampling.generations.usable", lambda _project: 1)
     assert due.is_due(project)
     project.rounds.create(number=0, state="done")
-    monkeypatch.setattr(due.queries, "answers_since_round", lambda *_: 10_000)
+    monkeypatch.setattr("projects.queries.answers_since_round", lambda *_: 10_000)
     assert not due.is_due(project)
 
 

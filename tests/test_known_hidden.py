@@ -29,8 +29,15 @@ def member(client):
     make_items(project, 6, agreement=set(range(6)))
     made = make_member(project, "Ben")
     right = [[project.labels.get(name="tellingly").pk]]
-    settled = {"state": "settled", "settled_source": "adjudicated", "settled_at": now(), "gold": right}
-    for item in make_items(project, 12, settled_labels=right[0], **settled):
+    for item in make_items(
+        project,
+        12,
+        state="settled",
+        settled_source="adjudicated",
+        settled_labels=right[0],
+        settled_at=now(),
+        gold=right,
+    ):
         known.serve(project, item)
     client.force_login(made.user)
     return made
@@ -64,7 +71,7 @@ def stream_of(member):
 def test_answers_about_known_items_look_like_all_others(client, member):
     found = label_all(client, member)
     streams = stream_of(member)
-    shapes = {}
+    shapes: dict[bool, set[str]] = {}
     # The very last answer is told that nothing is left.
     for pk, item, verdict, reply in found[:-1]:
         shape = (sorted(item), sorted(verdict), sorted(reply), verdict["status"], verdict["message"])
@@ -76,7 +83,7 @@ def test_answers_about_known_items_look_like_all_others(client, member):
 def test_why_a_known_item_was_asked_is_a_sentence_that_others_have_too(client, member):
     found = label_all(client, member)
     streams = stream_of(member)
-    sentences = {}
+    sentences: dict[bool, set[str]] = {}
     for pk, _item, verdict, _reply in found:
         sentences.setdefault(streams[pk] == "gold", set()).add(verdict["why"])
     assert sentences[True]

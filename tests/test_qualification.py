@@ -9,10 +9,11 @@ import pytest
 from django.urls import reverse
 
 from projects import queue
+from projects.errors import Refused
 from projects.models import Event, Item, Membership, Notice
 from projects.trust import gold, known, qualification
 from tests.factories import make_items, make_lead, make_member, make_project
-from tests.test_gold import answer_known, make_known, submission
+from tests.test_gold import answer_known, make_known
 
 pytestmark = pytest.mark.django_db
 QUIZ = {"holdout_share": 0.0, "agreement_share": 0.0, "qualification": 4, "qualification_share": 0.75}
@@ -172,6 +173,5 @@ def test_the_page_says_how_far_one_is_also_without_scripts(client):
 def test_letting_somebody_in_is_refused_for_whoever_is_not_waiting():
     project, _member = quizzed()
     lead = project.memberships.get(role="lead")
-    with pytest.raises(qualification.Refused):
+    with pytest.raises(Refused):
         qualification.let_in_by_lead(lead, lead.pk)
-    assert submission
