@@ -9,6 +9,7 @@ from django.utils.timezone import now
 
 from projects import actions, queue, returning, serving, settle
 from projects.models import Annotation, Assignment, Item, Membership, QueueEntry
+from projects.trust import standing
 from tests.factories import answer, make_items, make_lead, make_member, make_project, submission
 
 pytestmark = pytest.mark.django_db
@@ -109,6 +110,18 @@ def test_a_lease_on_what_was_sent_back_ends_without_giving_the_place_away():
     assert Assignment.objects.get(item=item, annotator=ann.user).state == "sent_back"
     assert item.pk not in {one.item_id for one in queue.lease(cleo, 9, later)}
     assert queue.lease(ann, 1, later)[0].item_id == item.pk
+
+
+def test_nobody_waits_for_a_second_look_of_somebody_who_was_paused(django_capture_on_commit_callbacks):
+    project, item, (ann, ben, _cleo) = sent_back()
+    lead = make_lead(project)
+    queue.lease(ann, 1)
+    for person in (ann, ben):
+        with django_capture_on_commit_callbacks(execute=True):
+            standing.pause(person, lead.user, "Away.")
+    assert set(Assignment.objects.filter(item=item).values_list("state", flat=True)) == {"submitted"}
+    # They still differ: a lead decides, or somebody else is asked.
+    assert item.disputes.filter(state="open").exists() or QueueEntry.objects.filter(item=item, free__gt=0)
 
 
 def test_a_recheck_may_go_to_those_who_answered_before_and_to_others():

@@ -24,7 +24,7 @@ from projects.errors import Refused
 from projects.models import Annotation, Dispute, Event, Item, Membership, QueueEntry
 
 # A preview tries so many items; beyond that it says «about».
-TRIED: Final = 400
+TRIED: Final = 200
 _State = Item.State
 
 

@@ -7,6 +7,7 @@ here holds the membership first, and writes one event for each change.
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -19,7 +20,7 @@ from django.utils.translation import gettext_lazy
 
 from projects import audit
 from projects.errors import Refused
-from projects.models import Annotation, Item, Membership, Policy, QueueEntry
+from projects.models import Annotation, Assignment, Item, Membership, Policy, QueueEntry
 from projects.quality.standing import Standing, standing
 from projects.trust import gold, notices
 
@@ -208,6 +209,28 @@ def _stop(member: Membership) -> None:
     from projects import queue
 
     queue.give_back(member)
+    transaction.on_commit(partial(_let_stand, member))
+
+
+@transaction.atomic
+def _let_stand(member: Membership) -> None:
+    """Let items that a lead sent back to somebody who is paused rest on what the person said before.
+
+    Nobody waits for an answer that cannot come. After commit, for the pause may come with an answer, which
+    holds an item already.
+    """
+    from projects import settle
+
+    back = Assignment.objects.filter(
+        project_id=member.project_id,
+        annotator_id=member.user_id,
+        state=Assignment.State.SENT_BACK,
+        entry__stream=QueueEntry.Stream.RETURNED,
+    )
+    held = back.order_by("pk").select_for_update(of=("self",), no_key=True)
+    rows = list(held.values_list("pk", "item_id"))
+    Assignment.objects.filter(pk__in=[pk for pk, _ in rows]).update(state=Assignment.State.SUBMITTED)
+    settle.rejudge_items(member.project, [item for _, item in rows], audit.by(member.project, None))
 
 
 def _tell(member: Membership, kind: str, lead: AbstractBaseUser | None = None) -> None:
