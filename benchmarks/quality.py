@@ -10,7 +10,7 @@ settled by Dawid–Skene or, where it says so, by majority; «stop at two equal�
 most, settled by majority; ties go to a lead. «two, then lead» is the product's rule before it has a
 calibration: two votes, and a lead where they differ. «default» is its rule with money for further votes: two
 each, then one at a time for the item that is least sure, until all are sure, have eight votes, or the money
-is spent: 68 % of what five votes an item cost, and up to 80 % for items that no majority carries. What is
+is spent: 70 % of what five votes an item cost, and up to 80 % for items that no majority carries. What is
 left of these goes to a lead. It knows only the votes bought so far, is fitted again now and then, and never
 sees gold. A lead is right in .97.
 """
@@ -51,7 +51,7 @@ FIVE = 5
 RULE = Rule(least=2, most=8, target=0.99, lead=False)
 CLOSING = Rule(least=1, most=1)
 # Of what five votes an item cost: for everything, and for items that would go to a lead.
-MONEY = 0.68
+MONEY = 0.70
 MORE_MONEY = 0.80
 REFITS = 10
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from projects import queries
 from projects.models import Annotation, Item, Project
-from projects.quality import asking, crowd
+from projects.quality import asking, crowd, ordinal
 from projects.quality.asking import Rule
 from projects.queries import Rules
 from projects.trust import book, estimates
@@ -118,7 +118,7 @@ def _one(known: Book, votes: Sequence[Vote], rule: Rule, model: dict[int, float]
     prior = _prior(known.classes, model, table.prior)
     posterior = chances(table, votes, answers, prior)
     verdict = asking.decide(posterior, answers, rule, known.calibration)
-    chosen = _middle(posterior) if table.ordinal and verdict.what != "settle" else verdict.label
+    chosen = ordinal.median(posterior) if table.ordinal and verdict.what != "settle" else verdict.label
     sure = verdict.confidence
     if chosen != verdict.label:
         sure = float(posterior[chosen])
@@ -195,11 +195,6 @@ def _carried(votes: Sequence[Vote], answer: Answer) -> bool:
 def _tied(votes: Sequence[Vote]) -> bool:
     counts = sorted(Counter(vote.answer for vote in votes).values(), reverse=True)
     return len(counts) > 1 and counts[0] == counts[1]
-
-
-def _middle(posterior: Floats) -> int:
-    """The median of a scale: as likely to be above the truth as below."""
-    return int(np.searchsorted(np.cumsum(posterior), 0.5))
 
 
 def _rescaled(posterior: Floats, chosen: int, sure: float) -> Floats:

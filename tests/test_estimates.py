@@ -77,7 +77,7 @@ def test_who_is_right_more_often_weighs_more():
     votes = [Vote(1, good.user_id, frozenset({first.pk})), Vote(2, poor.user_id, frozenset({second.pk}))]
     found = weighing.weigh(*rules_and(project), votes, Rule(2, 3, 0.95))
     assert (found.answer, found.estimate) == ({first.pk}, 1)
-    assert found.method == "one-coin v1"
+    assert found.method == "dawid-skene v1"
     assert sum(found.soft.values()) == pytest.approx(1, abs=1e-3)
 
 
@@ -125,7 +125,7 @@ def test_a_refit_changes_nothing_that_is_settled():
 
 def test_the_method_that_is_right_more_often_on_decided_items_is_used():
     project, *_ = crowded(items=200, rights=(0.95, 0.5, 0.45, 0.5, 0.45))
-    assert estimates.fit(project).method == "one-coin"
+    assert estimates.fit(project).method == "dawid-skene"
     found = fitting.Ballots.of([], (1, 2, 3), False, False)
     best = tried([1.0] * 30 + [0.0] * 30), tried([1.0] * 60)
     assert fitting.chosen(found, {"majority": best[0], "one-coin": best[1]}) == "one-coin"

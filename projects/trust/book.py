@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from projects.quality.calibration import Calibration
+from projects.quality.crowd import coin
 
 Floats = NDArray[np.float64]
 # «Can't tell» as a class: an answer that is none of the labels.
 CANT_TELL: Final = -1
-# Each level further off is so much less likely to be said by mistake.
-FURTHER: Final = 0.5
 DIGITS: Final = 6
 
 
@@ -70,17 +69,6 @@ class Book:
     method: str
     version: int = 0
     calibration: Calibration | None = None
-
-
-def coin(right: float, k: int, ordinal: bool = False) -> Floats:
-    """P(said | true) (k, k) of somebody right with this chance; wrong evenly, or on a scale rather near."""
-    if k < 2:
-        return np.ones((k, k))
-    at = np.arange(k)
-    apart = np.abs(at[:, None] - at[None]).astype(np.float64)
-    wrong = np.where(apart > 0, FURTHER**apart if ordinal else 1.0, 0.0)
-    wrong *= (1 - right) / wrong.sum(axis=1, keepdims=True)
-    return np.where(apart > 0, wrong, right)
 
 
 def even(right: float, k: int, ordinal: bool = False) -> Table:

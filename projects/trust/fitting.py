@@ -8,20 +8,15 @@ from typing import Final
 
 import numpy as np
 
-from projects.quality import crowd
+from projects.quality import choosing, crowd
 from projects.quality.calibration import Calibration
-from projects.quality.crowd import Ints
-from projects.trust.book import Book, Table, coin
+from projects.quality.crowd import Ints, coin
+from projects.trust.book import Book, Table
 
 # More numbers than these are not kept of people's confusions, nor worked with: people x labels x labels.
 KEPT: Final = 200_000
 WORKED: Final = 10_000_000
-# Items with two votes that a person needs before people are told apart; and votes a label before it is
-# counted what each confuses.
-JOINT: Final = 30
-PER_LABEL: Final = 100
-# Decided items from which on they choose the method, and the newest ones that are looked at.
-ENOUGH: Final = 50
+# The newest decided items that are looked at.
 LOOKED_AT: Final = 2_000
 
 Answer = frozenset[int]
@@ -165,23 +160,8 @@ def _chosen(book: Book, ballots: Ballots, rows: list[int]) -> tuple[Answer, floa
 
 
 def chosen(ballots: Ballots, found: Mapping[str, Tried]) -> str:
-    """The method to use: what suits the votes, unless another is right clearly more often.
-
-    Majority until people have 30 items in common with others; one accuracy a person until they have a
-    hundred votes a label; then confusions. Another one takes over from 50 decided items on, where it is right
-    more often by more than chance does (one standard error of the difference).
-    """
-    joint = ballots.joint
-    usual = float(np.median(joint[joint > 0])) if (joint > 0).any() else 0.0
-    enough = PER_LABEL * ballots.k
-    best = "majority" if usual < JOINT else "one-coin" if usual < enough else "dawid-skene"
-    if best not in found:
-        best = list(found)[-1]
-    for method, one in found.items():
-        differs = one.right - found[best].right
-        if len(differs) >= ENOUGH and differs.sum() > np.sqrt((differs != 0).sum()):
-            best = method
-    return best
+    """The method to use: what suits the votes, unless another is right clearly more often."""
+    return choosing.choose({method: one.right for method, one in found.items()}, ballots.joint)
 
 
 def differing(ballots: Ballots, method: str, settled: Mapping[int, Sequence[Answer]]) -> int:
