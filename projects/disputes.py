@@ -12,7 +12,7 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet, TextField
 from django.db.models.functions import Cast
 from django.utils.timezone import now
 
-from projects import precedents, votes
+from projects import precedents, queries, votes
 from projects.models import Annotation, Dispute, Item, Label, Membership, Project, Resolution
 from projects.precedents import Before
 from projects.votes import Flag, Vote
@@ -98,12 +98,13 @@ def answers_of(project_id: int) -> dict[int, str]:
     Those without an answer, and what lies behind the first two thousand, are left out.
     """
     by_item = {item: pk for pk, item in waiting(project_id).values_list("pk", "item_id")[:COMPARED]}
+    void = Membership.objects.filter(project_id=project_id, excluded_at__isnull=False)
     said = Annotation.objects.filter(
         project_id=project_id,
         item__state=Item.State.DISPUTED,
         superseded_by=None,
         kind__in=Annotation.COUNTED,
-    )
+    ).exclude(annotator__in=void.values("user"))
     found: dict[int, set[str]] = {}
     for item_id, kind, labels in said.values_list("item_id", "kind", "labels"):
         if item_id in by_item:
@@ -196,12 +197,7 @@ def colleagues(project_id: int, item_id: int, but: int) -> list[Membership]:
 
 def askable(project_id: int, item: Item) -> bool:
     """Whether somebody is left who has not judged the item and may be asked."""
-    asked = Annotation.objects.filter(item=item).values("annotator_id")
-    members = Membership.objects.filter(project_id=project_id, active=True).exclude(user_id__in=asked)
-    annotators = members.filter(role=Membership.Role.ANNOTATOR)
-    everybody = Membership.objects.filter(project_id=project_id, active=True)
-    alone = not everybody.filter(role=Membership.Role.ANNOTATOR).exists()
-    return (members if alone else annotators).exists()
+    return bool(queries.askable(project_id, item.pk))
 
 
 def summary(project: Project, dispute: Dispute) -> dict[str, Any]:

@@ -16,11 +16,15 @@ WAITING = (_State.SENT_BACK, _State.LEASED)
 
 
 def people(item: Item) -> list[int]:
-    """The ids of those whose answer or flag stands and who may be asked again."""
+    """The ids of those whose answer or flag stands and who may be asked again.
+
+    Not those who got it as a known item: that checked them, and must not be told.
+    """
     kinds = (*Annotation.COUNTED, Annotation.Kind.FLAG)
     said = Annotation.objects.filter(item=item, superseded_by=None, kind__in=kinds)
     here = Membership.objects.filter(project_id=item.project_id, active=True, paused_at=None)
-    found = said.filter(annotator_id__in=here.values("user_id")).order_by("annotator_id")
+    asked = said.filter(annotator_id__in=here.values("user_id")).exclude(stream=QueueEntry.Stream.GOLD)
+    found = asked.order_by("annotator_id")
     return list(found.values_list("annotator_id", flat=True))
 
 

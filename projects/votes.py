@@ -10,6 +10,7 @@ from typing import Final
 
 from django.utils.translation import gettext as _
 
+from projects import queries
 from projects.models import Annotation, Item, Label, Policy, Project, Resolution
 
 LETTERS: Final = "ABCDEFGHIJKL"
@@ -32,6 +33,8 @@ class Vote:
     person: str
     # Times are told only so: exact ones would give people away.
     fast: bool = False
+    # All votes of this person count for nothing at present.
+    left_out: bool = False
 
     @property
     def key(self) -> str:
@@ -76,7 +79,7 @@ def named(project: Project) -> dict[int, Label]:
 
 def said(item_ids: Iterable[int]) -> dict[int, list[Annotation]]:
     """What people say now of each item, oldest first: answers, «can't tell» and flags."""
-    current = Annotation.objects.filter(item_id__in=list(item_ids), superseded_by=None, kind__in=JUDGED)
+    current = queries.current(queries.revisions(list(item_ids))).filter(kind__in=JUDGED)
     by_item: dict[int, list[Annotation]] = {}
     for annotation in current.select_related("annotator").order_by("pk"):
         by_item.setdefault(annotation.item_id, []).append(annotation)
@@ -98,6 +101,7 @@ def lettered(
             choice=choice_of(annotation.kind, annotation.labels),
             person=str(annotation.annotator),
             fast=annotation.active_ms is not None and annotation.active_ms < fastest_ms,
+            left_out=annotation.excluded_at is not None,
         )
         for at, annotation in enumerate(cast)
     ]

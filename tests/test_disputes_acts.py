@@ -7,7 +7,7 @@ import random
 import pytest
 from django.urls import reverse
 
-from projects import actions, assigning, disputes, queries, queue, resolving
+from projects import actions, assigning, disputes, queries, queue, resolving, returning, votes
 from projects.errors import Refused
 from projects.models import Assignment, Dispute, Event, GuidelineNote, Item, Notice, QueueEntry, Resolution
 from projects.resolving import Decision
@@ -227,6 +227,24 @@ def test_a_decision_on_a_known_item_that_is_taken_back_gives_it_its_answers_back
     assert Item.objects.get(pk=dispute.item_id).gold == [[card.pk]]
     settle(again, lead, outcome="bad_item", reason="gold_wrong", note="Spam")
     assert Item.objects.get(pk=dispute.item_id).gold is None
+
+
+def test_votes_of_somebody_whose_votes_are_left_out_are_marked_and_do_not_make_a_pair():
+    dispute = make_dispute()
+    ben = voters(dispute.project)[0]
+    ben.excluded_at = dispute.opened_at
+    ben.save()
+    cast = {vote.person: vote.left_out for vote in votes.votes(dispute.project, dispute.item)}
+    assert cast == {"Ben": True, "Mira": False}
+    billing = dispute.project.labels.get(name="billing")
+    assert disputes.answers_of(dispute.project_id) == {dispute.pk: f"labels:{billing.pk}"}
+
+
+def test_who_got_it_as_a_known_item_is_not_asked_to_look_again():
+    dispute = make_dispute()
+    ben, mira = voters(dispute.project)
+    ben.user.annotations.update(stream="gold")
+    assert returning.people(dispute.item) == [mira.user_id]
 
 
 def check_disputes(project):
