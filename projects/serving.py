@@ -27,7 +27,11 @@ LASTING: Final = (
 # Who meets whom is looked at among so many of the next entries, on so many of a person's newest items.
 WINDOW: Final = 16
 RECENT: Final = 500
+# From so many half-answered items a person on, they come before those that nobody has seen.
+WAITING: Final = 3
 MEETING_SECONDS: Final = 60
+# By so many answers of one person, whoever labels has begun.
+BEGUN: Final = 30
 _near = caches["near"]
 
 
@@ -76,8 +80,8 @@ def spread(
     """Choose among the next entries so that people meet as many others as they can; None: as they come.
 
     An item that others have answered comes the sooner the fewer items they have in common with this person;
-    one that nobody has seen counts as the average. ``first`` are the entries that are next by rank. Returns
-    the ids of as many entries.
+    one that nobody has seen counts as the average, and comes last where many wait for a further answer.
+    ``first`` are the entries that are next by rank. Returns the ids of as many entries.
     """
     if not any(entry.free < entry.places and entry.stream not in LASTING for entry in first):
         return None
@@ -88,10 +92,13 @@ def spread(
     partners = _partners([item for _pk, item, free, places in window if free < places])
     met = _meetings(membership)
     average = sum(met.values()) / max(1, len(met))
+    # Waiting for somebody new must not leave items half answered for long.
+    waiting = sum(free < places for *_, free, places in window)
+    unseen = float("inf") if waiting > WAITING * (len(met) + 1) else average
 
     def cost(row: tuple[int, int, int, int]) -> float:
         others = partners.get(row[1], [])
-        return sum(met.get(other, 0) for other in others) / len(others) if others else average
+        return sum(met.get(other, 0) for other in others) / len(others) if others else unseen
 
     chosen = sorted(window, key=cost)[:wanted]
     _note(membership, met, [other for row in chosen for other in partners.get(row[1], [])])
@@ -119,11 +126,19 @@ def _meetings(membership: Membership) -> dict[int, int]:
     mine = answers.filter(annotator_id=membership.user_id).order_by("-pk").values("item_id")[:RECENT]
     others: Any = answers.filter(item_id__in=mine).exclude(annotator_id=membership.user_id)
     counts = others.order_by().values_list("annotator_id").annotate(items=Count("item_id"))
-    met = dict.fromkeys(_team(membership).values_list("user_id", flat=True), 0)
+    met = dict.fromkeys(_labelling(membership), 0)
     met.pop(membership.user_id, None)
     met.update(counts)
     _near.set(_key(membership), (monotonic() + MEETING_SECONDS, met), MEETING_SECONDS)
     return met
+
+
+def _labelling(membership: Membership) -> list[int]:
+    """Those whom it is worth waiting for: who labels, and in the beginning who may."""
+    team = _team(membership)
+    begun = membership.answered >= BEGUN
+    people = team.filter(answered__gt=0) if begun else team.filter(role=Membership.Role.ANNOTATOR)
+    return list((people if people.exists() else team).values_list("user_id", flat=True))
 
 
 def _note(membership: Membership, met: dict[int, int], others: Sequence[int]) -> None:
