@@ -10,7 +10,7 @@ from projects.errors import Refused
 from projects.models import Dispute, Event, Item, Notice, SpotCheck
 from projects.quality.agreement import wilson
 from projects.trust import spotchecks
-from tests.factories import answer, make_items, make_lead, make_member, make_project
+from tests.factories import answer, make_items, make_labels, make_lead, make_member, make_project
 
 pytestmark = pytest.mark.django_db
 EVERY = {"holdout_share": 0.0, "agreement_share": 0.0, "gold_share": 0.0, "spot_share": 0.5}
@@ -182,6 +182,15 @@ def test_cant_tell_is_an_answer_that_differs(client):
     client.post(address(project, SpotCheck.objects.get()), {"kind": "cant_tell"})
     found = SpotCheck.objects.get()
     assert (found.labels, found.right) == (None, False)
+
+
+def test_among_many_labels_one_is_found_by_typing_and_no_letter_is_a_shortcut(client):
+    project, lead = settled()
+    make_labels(project, [f"topic {n}" for n in range(12)])
+    client.force_login(lead.user)
+    page = client.get(address(project, SpotCheck.objects.get())).content.decode()
+    assert 'id="find"' in page
+    assert "aria-keyshortcuts" not in page.split('<form method="post" class="answer">')[1].split("</form>")[0]
 
 
 def test_a_check_of_another_project_is_not_found(client):
