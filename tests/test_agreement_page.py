@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import time
 from datetime import UTC, date, datetime, timedelta
+from unittest.mock import Mock
 from uuid import uuid4
 
 import pytest
@@ -285,12 +287,16 @@ def test_labels_that_were_merged_are_one(project, team):
 def test_nothing_is_measured_twice_until_somebody_says_something_new(project, team, monkeypatch):
     say(project, items(project)[0], (team[0], "refund"), (team[1], "billing"))
     first = agreement.report(project)
-    measured = []
-    monkeypatch.setattr(agreement, "_measure", lambda found: measured.append(found) or first)
-    monkeypatch.setattr("projects.remembered.SECONDS", 0)
-    monkeypatch.setattr("projects.remembered.TIMES_ITS_COST", 0)
+    measured = Mock(return_value=first)
+    monkeypatch.setattr(agreement, "_measure", measured)
+    # An hour later nothing is kept for its mere youth.
+    later = time.time() + 3600
+    monkeypatch.setattr("projects.remembered.time.time", lambda: later)
     assert agreement.report(project) == first
-    assert not measured
+    measured.assert_not_called()
+    say(project, items(project)[1], (team[0], "refund"))
+    agreement.report(project)
+    measured.assert_called_once()
 
 
 def test_the_page_asks_the_same_few_questions_whatever_the_size(client, django_assert_max_num_queries):
