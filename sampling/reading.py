@@ -15,7 +15,7 @@ from django.conf import settings as site
 from django.core.files.storage import default_storage
 from django.db.models import Count, F, Max, Q, QuerySet
 
-from projects import queries, queue
+from projects import queries, queue, serving
 from projects.models import Annotation, Item, Label, Policy, Project, QueueEntry
 from sampling import feedback, figures, shards, snapshots, wishes
 from sampling.core.arrays import BoolArray, FloatArray, IntArray, State, chunks
@@ -197,7 +197,7 @@ def _unaskable(project: Project) -> set[int]:
     """Items that nobody can be asked about once more: somebody is, or everybody was."""
     live = QueueEntry.objects.filter(project=project, state=QueueEntry.State.LIVE)
     asked = live.filter(
-        Q(item__state=Item.State.SETTLED) | Q(stream__in=queue.LASTING) | Q(free__lt=F("places"))
+        Q(item__state=Item.State.SETTLED) | Q(stream__in=serving.LASTING) | Q(free__lt=F("places"))
     )
     votes = queries.current(Annotation.objects.filter(project=project, kind__in=Annotation.COUNTED))
     by_item = votes.order_by().values("item").annotate(number=Count("pk"))
@@ -247,7 +247,7 @@ def _slices(source: Source, holdout: IntArray) -> dict[str, BoolArray]:
 def _asked(project: Project) -> QuerySet[QueueEntry]:
     """Live entries that stay in the queue when a round publishes: somebody holds them, answered, or asked."""
     live = QueueEntry.objects.filter(project=project, state=QueueEntry.State.LIVE)
-    return live.filter(Q(free__lt=F("places")) | Q(stream__in=queue.LASTING))
+    return live.filter(Q(free__lt=F("places")) | Q(stream__in=serving.LASTING))
 
 
 def _present(rows: IntArray) -> IntArray:
