@@ -89,7 +89,8 @@ def _logged(items: list[Item]) -> dict[int, list[Event]]:
 
 def _items(project: Project) -> QuerySet[Item]:
     """Return the project's items without their content, by number."""
-    facts = ("number", "state", "settled_labels", "settled_source", "posterior", "method")
+    # With the project, which the manager sets on each: left out, it would be read once an item.
+    facts = ("project", "number", "state", "settled_labels", "settled_source", "posterior", "method")
     return project.items.order_by("number").only(*facts)
 
 

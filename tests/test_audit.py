@@ -353,3 +353,9 @@ def test_every_action_in_the_code_has_a_name():
 
 def test_every_setting_has_a_name():
     assert set(policies.FIELDS) <= history_names.NAMES.keys()
+
+
+def test_checking_the_log_costs_the_same_few_questions_a_page(django_assert_max_num_queries):
+    project = make_project(items=300)
+    with django_assert_max_num_queries(3):
+        assert list(replaying.differences(project)) == []
