@@ -35,7 +35,19 @@ from projects import (
 )
 from projects.errors import Refused
 from projects.files import thumbnails
-from projects.models import Annotation, Assignment, Event, Item, Label, Membership, Policy, Project, Upload
+from projects.models import (
+    Annotation,
+    Assignment,
+    Event,
+    Item,
+    Label,
+    Membership,
+    Policy,
+    Project,
+    QueueEntry,
+    Upload,
+)
+from projects.trust import known
 
 FOLDER = Path(settings.BASE_DIR) / "demo"
 SEED = 20_260_801
@@ -58,6 +70,7 @@ TOURS = {
 }
 PACE = timedelta(seconds=28)  # between two answers
 FLAGGED = 9  # which judgement is a flag
+KNOWN_ITEMS = 12
 
 
 @dataclass(frozen=True)
@@ -107,6 +120,7 @@ def make_project(name: str, crew: dict[str, User]) -> Project:
     for key in (LEA, BEN, CLEO):
         people.add(project, admin, crew[key], PEOPLE[key][1])
     truth = _import(project, admin, content)
+    _decide_known(project, truth, crew[LEA])
     # The data came before the answers, which are spread over the last minutes.
     before = now() - PACE * (content.answers + 5)
     project.items.filter(settled_at__isnull=False).update(settled_at=before)
@@ -152,6 +166,30 @@ def _settle_holdout(project: Project, truth: dict[str, str]) -> None:
                 method="import",
                 **known,
             )
+
+
+def _decide_known(project: Project, truth: dict[str, str], lead: User) -> None:
+    """Let the lead have decided a few items and made them known ones, which check the annotators."""
+    ids = dict(project.labels.values_list("name", "pk"))
+    act = audit.by(project, lead, "Decided before labelling began")
+    plain = project.items.filter(state=Item.State.OPEN, holdout=False, agreement=False).order_by("shuffle")
+    with transaction.atomic():
+        # From the end of the random order: nothing else asks for these soon.
+        chosen = list(plain.reverse()[:KNOWN_ITEMS])
+        for item in chosen:
+            settle.become(
+                item,
+                act,
+                now(),
+                state=Item.State.SETTLED,
+                settled_labels=[ids[truth[item.external_id]]],
+                settled_source=Item.Source.ADJUDICATED,
+                settled_at=now(),
+                method="adjudicated",
+            )
+    known.confirm(
+        project.memberships.select_related("project", "user").get(user=lead), [item.number for item in chosen]
+    )
 
 
 @dataclass
@@ -202,7 +240,7 @@ class _Session:
         self.random = random.Random(project.seed)
         members = {member.user_id: member for member in project.memberships.select_related("project", "user")}
         self.annotators = [members[crew[BEN].pk], members[crew[CLEO].pk]]
-        self.disagreed = False
+        self.disagreed = self.slipped = False
         self.judged = 0
 
     def play(self, answers: int) -> None:
@@ -245,8 +283,11 @@ class _Session:
             return actions.Submission(
                 kind=Annotation.Kind.FLAG, note="Two labels fit. Which one wins?", **fields
             )
-        second = item.annotations.exclude(annotator_id=member.user_id).exists()
-        chosen = self._other(right) if second and not self.disagreed else right
+        known_item = assignment.entry.stream == QueueEntry.Stream.GOLD
+        second = not known_item and item.annotations.exclude(annotator_id=member.user_id).exists()
+        slip = known_item and member == self.annotators[1] and not self.slipped
+        self.slipped |= slip
+        chosen = self._other(right) if slip or (second and not self.disagreed) else right
         self.disagreed |= second
         return actions.Submission(kind=Annotation.Kind.ANSWER, labels=(chosen.pk,), **fields)
 

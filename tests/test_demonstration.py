@@ -26,7 +26,9 @@ def test_a_visitor_finds_a_trained_model_a_curve_and_two_disputes(name):
     assert not project.rounds.exclude(state=Round.State.DONE).exists()
     seeds = project.items.filter(settled_source=Item.Source.SEED, holdout=False)
     assert 0 < seeds.count() < 20
-    assert not project.items.filter(gold__isnull=False).exists()
+    known = project.items.filter(gold__isnull=False)
+    assert known.count() == demonstration.KNOWN_ITEMS
+    assert project.annotations.filter(item__in=known).exists()
 
 
 def test_a_folder_with_other_data_is_left_alone(settings, tmp_path, monkeypatch):
