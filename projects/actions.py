@@ -102,6 +102,7 @@ def _store(membership: Membership, rules: Rules, submission: Submission, at: dat
     revisions.append(said)
     _count(membership, before, submission)
     _move(assignment, submission.kind, at + timedelta(minutes=rules.policy.lease_minutes))
+    staleness.give_back(assignment, said)
     told = gold.told(item, assignment.entry)
     if known:
         # It changes nothing about the item, and looks like any other answer.

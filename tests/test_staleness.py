@@ -171,6 +171,10 @@ def test_an_answer_of_somebody_who_has_not_read_counts_as_one_of_the_old_version
     item.refresh_from_db()
     assert item.state == "stale"
     assert Annotation.objects.last().guideline_version == 1
+    # The place is free again, for this person too.
+    assert QueueEntry.objects.get(state="live").free == 1
+    read(ben)
+    assert [one.item for one in queue.lease(ben, 1)] == [item]
 
 
 def test_the_same_answer_reconfirms_a_leads_decision_and_another_one_goes_to_a_lead():

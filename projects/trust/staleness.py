@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
-from django.db.models import CharField, Exists, Max, OuterRef, QuerySet
+from django.db.models import CharField, Exists, F, Max, OuterRef, QuerySet
 from django.db.models.functions import Cast
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
@@ -134,12 +134,19 @@ def _mark(project: Project, item_ids: Sequence[int], version: int, act: Act) -> 
 
 
 def hold(item_ids: Sequence[int]) -> tuple[list[Assignment], list[Item]]:
-    """Hold items with their assignments, but for those that somebody answers at this moment."""
+    """Hold items with their assignments and live entries, but for those that somebody holds at this moment.
+
+    Nothing is waited for, so nobody who goes another way can wait for this in turn.
+    """
     asked = Assignment.objects.filter(item_id__in=item_ids)
     held = list(asked.order_by("pk").select_for_update(skip_locked=True, no_key=True))
     busy = set(asked.values_list("item_id", "pk")) - {(one.item_id, one.pk) for one in held}
     free = Item.objects.filter(pk__in=set(item_ids) - {item_id for item_id, _pk in busy}).order_by("pk")
-    return held, list(free.select_for_update(skip_locked=True, no_key=True).defer("text"))
+    items = list(free.select_for_update(skip_locked=True, no_key=True).defer("text"))
+    live = QueueEntry.objects.filter(item__in=items, state=QueueEntry.State.LIVE)
+    ours = live.order_by("pk").select_for_update(skip_locked=True, no_key=True).values_list("pk", flat=True)
+    taken = set(live.exclude(pk__in=list(ours)).values_list("item_id", flat=True))
+    return held, [item for item in items if item.pk not in taken]
 
 
 def _make_stale(item: Item, version: int, act: Act, at: datetime) -> None:
@@ -241,6 +248,21 @@ def _record_done(version: GuidelineVersion, bulk: UUID) -> None:
     if due().filter(pk=version.pk).exists():
         count = Event.objects.filter(project=held, bulk=bulk, item__isnull=False).count()
         audit.record(held, None, FOLLOWED, str(version.version), after={"items": count}, bulk=bulk)
+
+
+def give_back(assignment: Assignment, said: Annotation) -> None:
+    """Free the place of an answer that decides nothing, given by somebody who had not read what is new.
+
+    It is kept like every answer; the person may be asked again. The caller holds assignment and item.
+    """
+    late = said.kind in Annotation.COUNTED and said.guideline_version < assignment.item.votes_from
+    if not late or assignment.item.state not in {Item.State.OPEN, Item.State.STALE}:
+        return
+    if assignment.placed:
+        entry = QueueEntry.objects.filter(pk=assignment.entry_id, free__lt=F("places"))
+        entry.update(free=F("free") + 1)
+    assignment.state, assignment.placed = Assignment.State.SENT_BACK, False
+    assignment.save(update_fields=["state", "placed"])
 
 
 # --- new answers -----------------------------------------------------------------------------------------
