@@ -173,9 +173,9 @@ def meetings(monkeypatch, *, spread):
                 actions.submit(person, [submission(one.item, label)])
     pairs = Counter(dict.fromkeys(combinations(sorted(person.user_id for person in people), 2), 0))
     rows = Annotation.objects.order_by("item", "annotator").values_list("item", "annotator")
-    by_item = {}
-    for item, person in rows:
-        by_item.setdefault(item, []).append(person)
+    by_item: dict[int, list[int]] = {}
+    for item, user in rows:
+        by_item.setdefault(item, []).append(user)
     assert {len(who) for who in by_item.values()} == {2}
     pairs.update(tuple(who) for who in by_item.values())
     return sorted(pairs.values())
