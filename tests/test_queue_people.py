@@ -177,7 +177,7 @@ def meetings(monkeypatch, *, spread):
     for item, user in rows:
         by_item.setdefault(item, []).append(user)
     assert {len(who) for who in by_item.values()} == {2}
-    pairs.update(tuple(who) for who in by_item.values())
+    pairs.update((first, second) for first, second in by_item.values())
     return sorted(pairs.values())
 
 
