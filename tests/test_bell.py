@@ -16,6 +16,7 @@ from kombu.exceptions import ChannelError, OperationalError
 from redis.exceptions import OutOfMemoryError
 
 from annotator import caches
+from projects import ringing
 from projects.files import bell as files
 from projects.models import Project
 from projects.signals import items_changed, judgements_changed
@@ -95,7 +96,7 @@ def test_an_error_of_the_broker_is_no_error_of_ours(monkeypatch: pytest.MonkeyPa
             raise error
 
     monkeypatch.setattr(bell, "current_app", Broken())
-    monkeypatch.setattr(files, "current_app", Broken())
+    monkeypatch.setattr(ringing, "current_app", Broken())
     assert not bell.send("advance", 1)
     files.ring(1)
 
@@ -104,7 +105,7 @@ def test_a_folder_that_was_once_too_full_to_write_is_no_error_of_ours(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
     folders = dict.fromkeys(["data_folder_in", "data_folder_out", "control_folder"], str(tmp_path))
-    for module, ring in ((bell, lambda: bell.send("advance", 1)), (files, lambda: files.ring(1))):
+    for module, ring in ((bell, lambda: bell.send("advance", 1)), (ringing, lambda: files.ring(1))):
         # The transport remembers what it declared; this name is new to it.
         app = Celery(module.__name__, broker="filesystem://localhost/", set_as_current=False)
         name = app.conf.task_default_queue = module.__name__.replace(".", "-")
