@@ -102,6 +102,7 @@ def test_people_read_what_is_new_before_anything_else(client, project, ada):
     assert (event.actor, event.kind, event.after) == (ann.user, "person", {"version": 2})
     client.post(at("guidelines-read", project), {"version": "2"})
     assert Event.objects.filter(action="guidelines.acknowledged").count() == 1
+    assert not Notice.objects.filter(user=ann.user, read_at=None).exists()
 
 
 def test_all_that_was_missed_is_shown_and_only_what_was_shown_is_read(client, project, ada):

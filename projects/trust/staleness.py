@@ -26,6 +26,7 @@ from projects.models import (
     GuidelineVersion,
     Item,
     Membership,
+    Notice,
     Project,
     QueueEntry,
 )
@@ -94,6 +95,10 @@ def acknowledge(membership: Membership, actor: AbstractBaseUser, version: int) -
         # What comes after is editorial: nobody has to read that.
         member.read_version = held.guideline_version
     member.save(update_fields=["read_version"])
+    told = Notice.objects.filter(
+        user_id=member.user_id, project=held, kind="guidelines.changed", read_at=None
+    )
+    told.filter(facts__version__lte=version).update(read_at=now())
     subject = _("Version %(number)s") % {"number": version}
     after = {"version": version}
     audit.record(held, actor, "guidelines.acknowledged", subject, before={"version": before}, after=after)
