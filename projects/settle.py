@@ -201,6 +201,10 @@ def _by_votes(case: Case) -> None:
         return
     if number < case.required and _sought(case, case.required - number):
         return
+    if not number:
+        # Answers that count for nothing, and nobody is left to ask: it waits for somebody to come.
+        _reopen(case)
+        return
     found = weighing.weigh(case.project, case.rules, case.votes, _rule(case), _top(case, entry))
     apart = case.item.calibration and calibration.apart([vote.answer for vote in case.votes])
     if not apart and (found.what == "settle" or number == 1):
