@@ -199,8 +199,9 @@ def test_the_page_shows_how_many_decides_and_takes_back(client, project):
     assert "12 disputes that are alike" in html
     assert "10 of 12, drawn at random" in html
     assert "Ben" not in html
-    form = {"choice": f"labels:{project.labels.first().pk}", "reason": "slip"}
-    form["seen"] = [f"{one.pk}:{one.version}" for one in project.disputes.all()]
+    given = {"choice": f"labels:{project.labels.first().pk}", "reason": "slip"}
+    versions = [f"{one.pk}:{one.version}" for one in project.disputes.all()]
+    form = {**given, "seen": versions}
     assert client.post(where, {**form, "choice": ""}).status_code == 422
     assert client.post(where, {**form, "seen": ["1x", "7:0"]}).status_code == 409
     after = client.post(where, form, follow=True).content.decode()
