@@ -13,8 +13,8 @@ from projects.history_names import SUBJECTS
 from projects.models import Event, Project
 
 
-def _day(label: str) -> forms.DateField:
-    return forms.DateField(label=label, required=False, widget=forms.DateInput(attrs={"type": "date"}))
+def _calendar() -> forms.DateInput:
+    return forms.DateInput(attrs={"type": "date"})
 
 
 class HistoryForm(forms.Form):
@@ -30,14 +30,14 @@ class HistoryForm(forms.Form):
         required=False,
         choices=[("", gettext_lazy("Anybody")), *Event.Kind.choices],
     )
-    by = forms.ModelChoiceField(
+    by: forms.ModelChoiceField[Any] = forms.ModelChoiceField(
         label=gettext_lazy("Person"), required=False, queryset=None, empty_label=gettext_lazy("Anybody")
     )
     item = forms.IntegerField(
         label=gettext_lazy("Item number"), required=False, min_value=1, max_value=2**31 - 1
     )
-    since = _day(gettext_lazy("From"))
-    until = _day(gettext_lazy("To"))
+    since = forms.DateField(label=gettext_lazy("From"), required=False, widget=_calendar())
+    until = forms.DateField(label=gettext_lazy("To"), required=False, widget=_calendar())
     request = forms.CharField(required=False, max_length=36, widget=forms.HiddenInput)
     bulk = forms.UUIDField(required=False, widget=forms.HiddenInput)
     all = forms.BooleanField(label=gettext_lazy("Every change of an item too"), required=False)

@@ -116,9 +116,8 @@ def play(project: Project, draw: random.Random, steps: int) -> None:
             lead_acts(draw, item, draw.choice(leads), labels)
             continue
         if draw.random() < 0.1:
-            change = draw.choice([exclusion.exclude, exclusion.include])
-            lead, reason = leads[0].user, ("Clicks at random",)
-            try_to(partial(change, voter, lead, *(reason if change is exclusion.exclude else ())))
+            leave_out = partial(exclusion.exclude, voter, leads[0].user, "Clicks at random")
+            try_to(draw.choice([leave_out, partial(exclusion.include, voter, leads[0].user)]))
             continue
         kind = draw.choice([Kind.ANSWER] * 6 + [Kind.CANT_TELL, Kind.SKIP, Kind.FLAG, Kind.UNDO])
         chosen = [draw.choice(labels)] if kind == Kind.ANSWER else []
