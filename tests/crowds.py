@@ -15,7 +15,9 @@ def spammers(rng, p, k):
     return np.repeat(rng.dirichlet(np.ones(k), p)[:, None], k, axis=1)
 
 
-def people_of(rng, rows, truth, each):
+def people_of(
+    rng: np.random.Generator, rows: np.ndarray, truth: np.ndarray, each: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Votes (items, people, answers) of ``each`` random people an item who answer by ``rows`` (p, k, k)."""
     people = np.concatenate([rng.permutation(len(rows))[:each] for _ in truth])
     items = np.repeat(np.arange(len(truth)), each)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
-from projects import guidelines, people, queue
+from projects import audit, guidelines, people, queue
 from projects.errors import Refused
 from projects.guidelines import Kind, News
 from projects.models import Dispute, Event, GuidelineNote, Membership, Notice
@@ -40,7 +40,7 @@ def at(name, project, *further):
 
 
 def save(project, admin, text="New", kind=Kind.CLARIFYING, labels=(), summary="A new rule."):
-    seen = guidelines.audit.hold(project).guideline_version
+    seen = audit.hold(project).guideline_version
     guidelines.change(project, admin.user, text, seen, News(kind, summary, tuple(one.pk for one in labels)))
     project.refresh_from_db()
 
@@ -79,7 +79,7 @@ def test_a_version_that_nobody_could_follow_is_refused(project, ada, news, words
 
 
 def test_a_renamed_label_does_not_stop_whoever_writes(project, ada):
-    guidelines.advance(guidelines.audit.hold(project), ada.user, News(summary="Renamed"))
+    guidelines.advance(audit.hold(project), ada.user, News(summary="Renamed"))
     guidelines.change(project, ada.user, "New", seen=1)
     project.refresh_from_db()
     assert (project.guideline_version, project.guidelines) == (3, "New")

@@ -124,7 +124,9 @@ def test_agreement_is_measured_on_its_own_sample_only(project):
     assert whole.raw == pytest.approx(5 / 6)
     report = agreement.report(project)
     assert [(line.name, line.figures.items) for line in report.people] == [("Ben", 6), ("Mira", 6)]
-    assert [(pair.first.name, pair.second.name, pair.items) for pair in report.mixed] == [("refund", "billing", 1)]
+    assert [(pair.first.name, pair.second.name, pair.items) for pair in report.mixed] == [
+        ("refund", "billing", 1)
+    ]
     assert [line.tag.name for line in report.labels] == ["refund", "billing"]
 
 

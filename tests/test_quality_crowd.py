@@ -158,4 +158,4 @@ def test_mistakes_on_a_scale_rather_fall_near():
 )
 def test_what_cannot_be_fitted_is_refused(items, people, answers, method, says):
     with pytest.raises(ValueError, match=says):
-        crowd.fit(*map(np.array, (items, people, answers)), 2, method)
+        crowd.fit(np.array(items), np.array(people), np.array(answers), 2, method)

@@ -88,7 +88,7 @@ class Item(models.Model):
     settled_at = models.DateTimeField(null=True, blank=True)
     posterior = models.FloatField(null=True, blank=True)
     method = models.CharField(max_length=40, blank=True)
-    # {label id: probability} as of the settlement, and the version of the estimate that it came from (0: none).
+    # {label id: probability} as of the settlement, and the version of the estimate behind it (0: none).
     soft = models.JSONField(null=True, blank=True)
     estimate = models.PositiveIntegerField(default=0, db_default=0)
     # Only votes given under this guideline version or a later one decide.

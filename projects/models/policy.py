@@ -76,7 +76,7 @@ class Policy(models.Model):
     senior_after = models.PositiveSmallIntegerField(default=0)
     # A metadata field whose value must be among a person's skills; "" asks nobody's.
     skill_field = models.CharField(max_length=80, blank=True)
-    # What hands an item to a lead: {name: number}, see projects.trust.escalation. A missing name is the default.
+    # What hands an item to a lead: {name: number}, see projects.trust.escalation. Missing: the default.
     triggers = models.JSONField(default=dict, blank=True)
     # Hours in which a lead should answer a dispute.
     service_hours = models.PositiveSmallIntegerField(

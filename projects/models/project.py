@@ -48,7 +48,7 @@ class Project(models.Model):
     guideline_version = models.PositiveIntegerField(default=1)
     # The version of the last breaking change: agreement and people's records never reach behind it.
     agreed_version = models.PositiveIntegerField(default=1, editable=False)
-    # The labels of a single choice are levels of a scale, lowest first, in the order in which people see them.
+    # The labels of a single choice are levels of a scale, lowest first, in the order that people see.
     ordinal = models.BooleanField(default=False)
     # No single truth is sought: the distribution is the product, and low confidence makes no dispute.
     subjective = models.BooleanField(default=False)
@@ -139,7 +139,7 @@ class Membership(models.Model):
     read_version = models.PositiveIntegerField(default=1)
     # When this person passed the qualification batch, where the policy asks for one.
     qualified_at = models.DateTimeField(null=True, blank=True)
-    # Told that the work is below the bar; given no more items; the lead's word since when the record begins anew.
+    # Told that the work is below the bar; given no more items; since when the record begins anew.
     warned_at = models.DateTimeField(null=True, blank=True)
     paused_at = models.DateTimeField(null=True, blank=True)
     paused_by = models.CharField(max_length=4, choices=Pause.choices, blank=True)

@@ -28,8 +28,6 @@ SENTENCES: Final[dict[str, Promise]] = {
     "gold.failed": gettext_lazy(
         "%(person)s did not pass the batch before joining, and no other items are left."
     ),
-    "gold.few": gettext_lazy("There are too few known items for those who want to join."),
-    "gold.failed": gettext_lazy("%(person)s has not passed the batch before joining."),
     "spot.differs": gettext_lazy("A check of item %(number)s differs from what it was settled as."),
     "batch.ready": gettext_lazy("A new batch is ready to be labelled."),
 }

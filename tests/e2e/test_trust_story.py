@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -56,13 +57,17 @@ def said(page: Page, project: Project) -> int:
     return project.annotations.filter(annotator__name=page.name).count()  # type: ignore[attr-defined]
 
 
+def has_said_more(page: Page, project: Project, than: int) -> bool:
+    return said(page, project) > than
+
+
 def answer(page: Page, project: Project, key_for: Callable[[int], str], until: Callable[[], object]) -> None:
     """Answer by key what the labelling page shows, by the item's number, until something is so."""
     for _ in range(KNOWN + OTHERS):
         before = said(page, project)
         text = page.locator("#item").inner_text()
         page.keyboard.press(key_for(int(text.split("text number ")[1].split()[0])))
-        wait_for(lambda before=before: said(page, project) > before)
+        wait_for(partial(has_said_more, page, project, before))
         if until():
             return
         expect(page.locator("#item")).not_to_have_text(text)

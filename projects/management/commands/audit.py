@@ -21,9 +21,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("project", help="number or name of the project")
-        parser.add_argument(
-            "--check", action="store_true", help="rebuild every item from the log"
-        )
+        parser.add_argument("--check", action="store_true", help="rebuild every item from the log")
         parser.add_argument("--export", type=Path, metavar="FILE", help="write all events as JSON lines")
 
     def handle(self, **options: Any) -> None:
