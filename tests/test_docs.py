@@ -9,8 +9,9 @@ from tests.services import ROOT
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
-def test_every_test_that_the_architecture_relies_on_is_there():
-    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs/architecture.md").read_text()))
+@pytest.mark.parametrize("document", ["architecture", "quality"])
+def test_every_test_that_a_document_relies_on_is_there(document):
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / f"docs/{document}.md").read_text()))
     written = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
     assert named
     assert {name for name in named if f"def {name}(" not in written} == set()
