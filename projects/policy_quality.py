@@ -235,6 +235,20 @@ class QualityForm(OfPolicy):
         return {name: self.cleaned_data[name] for name in ("ordinal", "subjective") if name in self.fields}
 
 
+def trigger_words(triggers: dict[str, float]) -> list[str]:
+    """Say how triggers are set, each by its title."""
+    titles = {name: row[0] for name, row in (*_SWITCHES.items(), *_COUNTS.items(), *_SHARES.items())}
+    return [f"{titles[name]}: {_set_to(name, triggers[name])}" for name in titles if name in triggers]
+
+
+def _set_to(name: str, value: float) -> str:
+    if not value:
+        return _("off")
+    if name in _SHARES:
+        return f"{value * 100:g} %"
+    return _("on") if name in _SWITCHES else f"{value:g}"
+
+
 def _triggers_of(policy: Policy) -> dict[str, Any]:
     found = {f"on_{name}": escalation.setting(policy, name) for name in escalation.DEFAULTS}
     return {

@@ -9,7 +9,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from projects import policy_names
+from projects import policy_names, policy_quality
 from projects.models import Item, Project
 
 STREAMS: Final[dict[str, Promise]] = {
@@ -86,6 +86,10 @@ def _labels(project: Project) -> dict[int, str]:
     return dict(project.labels.values_list("position", "name"))
 
 
+def _triggers(triggers: dict[str, float], _project: Project) -> Iterable[str]:
+    return policy_quality.trigger_words(triggers)
+
+
 _WORDS: Final[dict[str, Callable[[Any, Project], Iterable[str]]]] = {
     "hybrid": _mix,
     "streams": _streams,
@@ -93,4 +97,5 @@ _WORDS: Final[dict[str, Callable[[Any, Project], Iterable[str]]]] = {
     "rare": _rare,
     "stop_rules": _rules,
     "gate_slices": _slices,
+    "triggers": _triggers,
 }

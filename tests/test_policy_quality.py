@@ -105,3 +105,10 @@ def test_only_an_admin_sees_them(client, ada, page):
 def test_more_answers_an_item_raise_the_most(ada):
     policy = policies.change(ada.project, ada.user, {"overlap": 5, "agreement_overlap": 5})
     assert policy.max_overlap == 5
+
+
+def test_the_history_says_in_words_what_changed(client, ada, page):
+    sent(client, page, on_age_days="3", on_tie=None, on_model_below="10", target_confidence="90")
+    told = client.get(reverse("history", args=[ada.project_id])).content.decode()
+    for words in ("The votes differ: off", "Days that an item may stay open: 3", "below, %: 10 %", "90 %"):
+        assert words in told
