@@ -54,9 +54,13 @@ others?.querySelector("summary").addEventListener("click", (event) => {
   if (others.open) (find ?? others.querySelector("input")).focus();
 });
 
-// What is unfolded to be filled in has the cursor at once.
+// What is unfolded to be filled in has the cursor at once: whoever types on must not press keys of the page.
 for (const box of document.querySelectorAll(".gap-line, .ask-lead")) {
-  box.addEventListener("toggle", () => { if (box.open) box.querySelector("select, textarea").focus(); });
+  box.querySelector("summary").addEventListener("click", (event) => {
+    event.preventDefault();
+    box.open = !box.open;
+    if (box.open) box.querySelector("select, textarea").focus();
+  });
 }
 
 const places = { w: note, q: document.getElementById("remark") };
