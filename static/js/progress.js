@@ -19,11 +19,12 @@ live.addEventListener("htmx:beforeSwap", (event) => {
   shown = text;
 });
 
-// Sums are kept for some seconds at the server: ask at once, and once more when they are new for sure.
-function refresh() {
+// Sums are kept at the server, for the longer the dearer they are: ask at once, and again until they are new for sure.
+const AGAIN = [8000, 20000, 40000];
+function refresh(times = AGAIN) {
   htmx.trigger("#figures", "fresh");
   clearTimeout(later);
-  later = setTimeout(() => htmx.trigger("#figures", "fresh"), 8000);
+  if (times.length) later = setTimeout(() => refresh(times.slice(1)), times[0]);
 }
 
 live.addEventListener("htmx:afterSwap", () => {

@@ -175,4 +175,5 @@ def test_progress_moves_without_a_reload(sign_in):
     for item in project.items.all()[:6]:
         answer(ann, item, project.labels.first())
     expect(page.locator("#live")).to_contain_text(re.compile(r"Answers\s*6"))
-    expect(page.locator(".facts")).to_contain_text(re.compile(r"Labelled\s*6"))
+    # On a busy server sums are kept for longer.
+    expect(page.locator(".facts")).to_contain_text(re.compile(r"Labelled\s*6"), timeout=80_000)
