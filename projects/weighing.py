@@ -14,7 +14,7 @@ from projects.models import Annotation, Item, Project
 from projects.quality import asking, crowd, ordinal
 from projects.quality.asking import Rule
 from projects.queries import Rules
-from projects.trust import book, estimates
+from projects.trust import book, estimates, fitting
 from projects.trust.book import Book, Floats, Table
 
 # «Can't tell» as a vote.
@@ -40,7 +40,10 @@ class Weighed:
     """What the votes come to.
 
     ``what``       settle, ask or lead.
-    ``posterior``  chance that ``answer`` is right, calibrated where there is a calibration.
+    ``answer``     what somebody said; of several labels each as somebody said it, on a scale never beyond
+                   what was said.
+    ``posterior``  chance that ``answer`` is right, calibrated where it is the likeliest of all answers and
+                   there is a calibration.
     ``soft``       chance of each label by its id; they add up to 1 in a single choice.
     ``tied``       whether no answer has more votes than every other.
     """
@@ -118,7 +121,8 @@ def _one(known: Book, votes: Sequence[Vote], rule: Rule, model: dict[int, float]
     prior = _prior(known.classes, model, table.prior)
     posterior = chances(table, votes, answers, prior)
     verdict = asking.decide(posterior, answers, rule, known.calibration)
-    chosen = ordinal.median(posterior) if table.ordinal and verdict.what != "settle" else verdict.label
+    said = {at for at in answers if at is not None}
+    chosen = verdict.label if verdict.what == "settle" or not said else _of_said(known, posterior, said)
     sure = verdict.confidence
     if chosen != verdict.label:
         sure = float(posterior[chosen])
@@ -126,6 +130,16 @@ def _one(known: Book, votes: Sequence[Vote], rule: Rule, model: dict[int, float]
     soft = {key_of(pk): round(p, 4) for pk, p in zip(known.classes, share.tolist(), strict=True) if pk}
     answer = frozenset({known.classes[chosen]})
     return Weighed(verdict.what, answer, sure, soft, _tied(votes), _method(known, model), known.version)
+
+
+def _of_said(known: Book, posterior: Floats, said: set[int]) -> int:
+    """The likeliest class that somebody said (positions); on a scale the middle, as far as people went."""
+    likeliest = max(sorted(said), key=lambda at: float(posterior[at]))
+    levels = [at for at in said if known.classes[at] != book.CANT_TELL]
+    if not known.tables[0].ordinal or likeliest not in levels:
+        return likeliest
+    telling = np.where(np.array(known.classes) == book.CANT_TELL, 0.0, posterior)
+    return min(max(ordinal.median(telling), min(levels)), max(levels))
 
 
 def chances(
@@ -153,14 +167,16 @@ def _several(known: Book, votes: Sequence[Vote], rule: Rule, model: dict[int, fl
     telling = [vote for vote in votes if vote.answer != CANT_TELL]
     if 2 * len(telling) < len(votes) or not telling:
         return _untold(known, votes, rule)
-    soft, sure = {}, 1.0
+    soft, sure, labels = {}, 1.0, set()
     for pk, table in known.tables.items():
         answers = [int(pk in vote.answer) for vote in telling]
         prior = np.array([1 - model[pk], model[pk]]) if pk in model else None
         yes = float(chances(table, telling, answers, prior)[1])
         soft[str(pk)] = round(yes, 4)
-        sure *= max(yes, 1 - yes)
-    answer = frozenset(pk for pk in known.tables if soft[str(pk)] > 0.5)
+        if fitting.has(yes, answers):
+            labels.add(pk)
+        sure *= yes if pk in labels else 1 - yes
+    answer = frozenset(labels)
     sure *= len(telling) / len(votes)
     verdict = _verdict(known, votes, answer, sure, rule)
     tied = _tied(votes) and not _carried(votes, answer)

@@ -148,15 +148,21 @@ def _chosen(book: Book, ballots: Ballots, rows: list[int]) -> tuple[Answer, floa
         pairs = [(at, column[next(iter(one))]) for at, one in enumerate(said)]
         table = book.tables[0]
         posterior = crowd.posterior(pairs, table.rows(people), table.prior)
-        return frozenset({ballots.classes[int(posterior.argmax())]}), float(posterior.max())
+        likeliest = max(sorted({at for _person, at in pairs}), key=lambda at: float(posterior[at]))
+        return frozenset({ballots.classes[likeliest]}), float(posterior[likeliest])
     answer, sure = set(), 1.0
     for pk, table in book.tables.items():
         pairs = [(at, int(pk in one)) for at, one in enumerate(said)]
         yes = float(crowd.posterior(pairs, table.rows(people), table.prior)[1])
-        sure *= max(yes, 1 - yes)
-        if yes > 0.5:
+        if has(yes, [of for _person, of in pairs]):
             answer.add(pk)
+        sure *= yes if pk in answer else 1 - yes
     return frozenset(answer), sure
+
+
+def has(yes: float, said: Sequence[int]) -> bool:
+    """Whether an item has one of several labels: as people say (1 yes, 0 no); where they differ, the odds."""
+    return yes > 0.5 if len(set(said)) > 1 else bool(said[0])
 
 
 def chosen(ballots: Ballots, found: Mapping[str, Tried]) -> str:
@@ -174,12 +180,17 @@ def differing(ballots: Ballots, method: str, settled: Mapping[int, Sequence[Answ
 
 
 def _batch(ballots: Ballots, method: str) -> list[Answer]:
-    """What each item's votes come to (n), all at once."""
-    fits = {pk: _fit(ballots, said, method).posterior for pk, said in ballots.questions().items()}
+    """What each item's votes come to (n), all at once: the likeliest of what somebody said."""
+    best: dict[int, Ints] = {}
+    for pk, said in ballots.questions().items():
+        posterior = _fit(ballots, said, method).posterior
+        heard = np.zeros(posterior.shape, dtype=bool)
+        heard[ballots.items, said] = True
+        best[pk] = np.where(heard, posterior, -1.0).argmax(axis=1)
     if not ballots.multi:
-        return [frozenset({ballots.classes[at]}) for at in fits[0].argmax(axis=1).tolist()]
-    chosen = np.stack([posterior[:, 1] > 0.5 for posterior in fits.values()], axis=1)
-    return [frozenset(pk for pk, yes in zip(fits, row, strict=True) if yes) for row in chosen.tolist()]
+        return [frozenset({ballots.classes[at]}) for at in best[0].tolist()]
+    chosen = np.stack(list(best.values()), axis=1)
+    return [frozenset(pk for pk, yes in zip(best, row, strict=True) if yes) for row in chosen.tolist()]
 
 
 def calibration(one: Tried) -> Calibration | None:
