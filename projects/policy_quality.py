@@ -164,7 +164,8 @@ class QualityForm(OfPolicy):
         }
         help_texts = {
             "max_overlap": gettext_lazy(
-                "Where answers leave doubt, more are asked up to this; then a lead decides."
+                "Where answers leave doubt, more are asked up to this; then a lead decides. An item that one "
+                "person answers is settled by that answer."
             ),
             "model_vote": gettext_lazy("Never on the agreement sample and on known items."),
             "senior_after": gettext_lazy("0: everybody may be asked at any time."),
