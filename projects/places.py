@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from django.db import IntegrityError, transaction
+from django.db.models import Exists, OuterRef
 
-from projects import queries, returning
+from projects import queries, returning, serving
 from projects.models import Assignment, Item, Policy, Project, QueueEntry
 
 _Live = QueueEntry.State.LIVE
 _Stream = QueueEntry.Stream
-# Here every answer that was asked for is awaited, whatever the votes say before.
+# Streams in which every answer that was asked for is awaited.
 AWAITED: Final = {_Stream.AGAIN, _Stream.CHECK, _Stream.RETURNED, _Stream.RECHECK, _Stream.CALIBRATE}
 
 
@@ -25,11 +26,32 @@ def required(policy: Policy, item: Item) -> int:
     return policy.agreement_overlap if item.agreement else policy.overlap
 
 
-def awaited(item: Item, entry: QueueEntry | None, answered: int) -> bool:
-    """Whether an answer that somebody asked for, for a reason of its own, is still to come."""
-    if entry is None or entry.stream not in AWAITED:
+def all_awaited(entry: QueueEntry | None) -> bool:
+    """Whether every answer was asked for for a reason of its own, whatever the votes say before."""
+    return entry is not None and entry.stream in AWAITED
+
+
+def coming(item: Item, entry: QueueEntry | None, answered: int) -> bool:
+    """Whether an answer that was asked for may still come: a place nobody can take any more is no place.
+
+    An item that was sent back waits for whoever has not looked again, however many answers there are.
+    """
+    if entry is None:
         return False
-    return answered < entry.places or (entry.stream == _Stream.RETURNED and returning.waits(item))
+    if entry.stream == _Stream.RETURNED:
+        return returning.waits(item)
+    return answered < entry.places and _anybody(item, entry)
+
+
+def _anybody(item: Item, entry: QueueEntry) -> bool:
+    """Whether somebody has the item in hand, or can be given it: what one skipped comes back in the end."""
+    mine = Assignment.objects.filter(item=item, annotator_id=OuterRef("user_id"))
+    left = queries.crew(item.project_id).filter(~Exists(mine.filter(state=Assignment.State.SUBMITTED)))
+    if entry.skill and serving.known(item.project_id, entry.skill):
+        able = any(entry.skill in member.skills for member in left)
+    else:
+        able = left.exists()
+    return able or returning.held(Assignment.objects.filter(item=item)).exists()
 
 
 def seek(project: Project, policy: Policy, item: Item, answered: int, more: int) -> bool:
@@ -64,8 +86,15 @@ def _stream(item: Item) -> str:
 
 
 def _entry(item: Item) -> QueueEntry | None:
-    """The live entry, else the newest that may ask again, held."""
-    mine = QueueEntry.objects.filter(item=item).exclude(stream__in=(_Stream.GOLD, _Stream.CHECK))
+    """The live entry, else the newest that may ask again, held.
+
+    One that sent the item back asks nobody else: all have looked, so it ends here.
+    """
+    QueueEntry.objects.filter(item=item, state=_Live, stream=_Stream.RETURNED).update(
+        state=QueueEntry.State.DONE
+    )
+    aside = (_Stream.GOLD, _Stream.CHECK, _Stream.RETURNED)
+    mine = QueueEntry.objects.filter(item=item).exclude(stream__in=aside)
     newest = mine.order_by("-pk").select_for_update(no_key=True)
     return newest.filter(state=_Live).first() or newest.first()
 

@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 from django.core.cache import caches
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, Sum
 
+from projects import returning
 from projects.models import Annotation, Assignment, Item, Label, Membership, Policy, Project, QueueEntry
 from projects.quality import consensus
 
@@ -87,13 +88,17 @@ def revisions(item_ids: Iterable[int]) -> QuerySet[Annotation]:
     return found.annotate(excluded_at=Subquery(theirs.values("excluded_at")[:1]))  # type: ignore[no-redef]
 
 
+def crew(project_id: int) -> QuerySet[Membership]:
+    """Who labels in a project and may go on: its annotators, or everybody where there are none."""
+    annotators = Membership.objects.filter(project_id=project_id, active=True, role=Membership.Role.ANNOTATOR)
+    able = Membership.objects.filter(project_id=project_id, active=True, paused_at=None, excluded_at=None)
+    return able.filter(Q(role=Membership.Role.ANNOTATOR) | ~Exists(annotators))
+
+
 def askable(project_id: int, item_id: int, skill: str = "") -> list[Membership]:
     """Who is left to ask about an item: people who label, may go on, and have said nothing of it yet."""
-    members = Membership.objects.filter(project_id=project_id, active=True)
     said = current(Annotation.objects.filter(item_id=item_id)).exclude(kind=Annotation.Kind.UNDO)
-    able = members.filter(paused_at=None, excluded_at=None).exclude(user__in=said.values("annotator"))
-    annotators = Membership.objects.filter(project_id=project_id, active=True, role=Membership.Role.ANNOTATOR)
-    found = able.filter(role=Membership.Role.ANNOTATOR) if annotators.exists() else able
+    found = crew(project_id).exclude(user__in=said.values("annotator"))
     return [member for member in found if not skill or skill in member.skills]
 
 
@@ -103,12 +108,15 @@ def pool(project: Project) -> QuerySet[Item]:
 
 
 def stuck(project: Project) -> QuerySet[Item]:
-    """Items that wait for nobody and are not settled: every answer asked for is in, and no lead has them."""
-    state = Assignment.State
-    held = Assignment.objects.filter(item=OuterRef("pk"), state__in=(state.LEASED, state.SENT_BACK))
-    full = QueueEntry.objects.filter(item=OuterRef("pk"), state=QueueEntry.State.LIVE, free=0)
-    waiting = (Item.State.OPEN, Item.State.STALE)
-    return Item.objects.filter(Exists(full), ~Exists(held), project=project, state__in=waiting)
+    """Items that wait for nobody and no lead has: what was asked for is in, or nobody is left to answer."""
+    waiting = Item.objects.filter(project=project, state__in=(Item.State.OPEN, Item.State.STALE))
+    held = returning.held(Assignment.objects.filter(item=OuterRef("pk")))
+    live = QueueEntry.objects.filter(item=OuterRef("pk"), state=QueueEntry.State.LIVE)
+    mine = Assignment.objects.filter(item=OuterRef(OuterRef("pk")), annotator=OuterRef("user"))
+    left = crew(project.pk).filter(~Exists(mine.filter(state=Assignment.State.SUBMITTED)))
+    said = Annotation.objects.filter(item=OuterRef("pk"), superseded_by=None, kind__in=Annotation.COUNTED)
+    nobody = Q(Exists(live), Exists(said.exclude(stream=GOLD)), ~Exists(left))
+    return waiting.filter(Q(Exists(live.filter(free=0))) | nobody, ~Exists(held))
 
 
 def training(project: Project, *only: Q | Exists) -> Iterator[Known]:

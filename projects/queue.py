@@ -114,9 +114,8 @@ def places_for(item: Item, policy: Policy, people: int) -> int:
 
 
 def crew(project_id: int) -> int:
-    """How many people label in a project: its annotators, or everybody where there are none."""
-    members = Membership.objects.filter(project_id=project_id, active=True)
-    return members.filter(role=Membership.Role.ANNOTATOR).count() or members.count()
+    """How many people label in a project and may go on; see ``queries.crew``."""
+    return queries.crew(project_id).count()
 
 
 def _unqueued(project: Project) -> QuerySet[Item]:

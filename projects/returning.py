@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from projects.errors import Refused
@@ -88,4 +89,11 @@ def _worded(annotation: Annotation, names: Mapping[int, str]) -> str:
 def waits(item: Item) -> bool:
     """Whether somebody still has to look again: until then an item that was sent back stays open."""
     live = {"entry__stream": QueueEntry.Stream.RETURNED, "entry__state": QueueEntry.State.LIVE}
-    return Assignment.objects.filter(item=item, state__in=WAITING, **live).exists()
+    return held(Assignment.objects.filter(item=item, **live)).exists()
+
+
+def held(assignments: QuerySet[Assignment]) -> QuerySet[Assignment]:
+    """Those by which an answer may still come: in somebody's hands, or sent back to who may still work."""
+    theirs = {"project": OuterRef("project"), "user": OuterRef("annotator")}
+    here = Membership.objects.filter(**theirs, active=True, paused_at=None)
+    return assignments.filter(Q(state=_State.LEASED) | Q(Exists(here), state=_State.SENT_BACK))

@@ -65,6 +65,12 @@ def _team(membership: Membership) -> QuerySet[Membership]:
     return Membership.objects.filter(project_id=membership.project_id, active=True, paused_at=None)
 
 
+def known(project_id: int, skill: str) -> bool:
+    """Whether somebody who may be given items has a skill: what nobody knows goes to everybody."""
+    team = Membership.objects.filter(project_id=project_id, active=True, paused_at=None)
+    return any(skill in skills for skills in team.exclude(skills=[]).values_list("skills", flat=True))
+
+
 def others_skills(membership: Membership) -> set[str]:
     """Skills that somebody else has and this person has not: what nobody knows goes to everybody."""
     lists = _team(membership).exclude(skills=[]).values_list("skills", flat=True)

@@ -191,9 +191,9 @@ def _flag_taken_back(item: Item, flagged: bool, at: datetime) -> bool:
 def _by_votes(case: Case) -> None:
     """Settle an item, ask for more, or hand it to a lead."""
     entry = places.live(case.item)
-    asked = entry is not None and case.answered < entry.places
+    asked = places.coming(case.item, entry, case.answered)
     number = len(case.votes)
-    if places.awaited(case.item, entry, case.answered) or (asked and number < case.required):
+    if asked and (places.all_awaited(entry) or number < case.required):
         if not _early(case, entry):
             if entry:
                 places.prefer_seniors(case.project, case.rules.policy, entry, case.answered)
@@ -238,7 +238,7 @@ def _top(case: Case, entry: QueueEntry | None) -> weighing.Top:
 
 def _early(case: Case, entry: QueueEntry | None) -> bool:
     """Settle an item on fewer votes than the policy asks for, where the model confirms them."""
-    if not case.votes or (entry and entry.stream in places.AWAITED):
+    if not case.votes or places.all_awaited(entry):
         return False
     if not (top := _top(case, entry)):
         return False
