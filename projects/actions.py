@@ -24,6 +24,8 @@ from projects.trust import gold, qualification, staleness
 Status = Literal["stored", "duplicate", "superseded", "rejected"]
 _Kind = Annotation.Kind
 NOTE_LENGTH = 2000
+# Why somebody skips, as the page offers it. Nothing else that a browser says is kept as a reason.
+SKIPPED_FOR = frozenset({"later", "too_hard", "language", "unreadable"})
 DAY_MS = 86_400_000
 
 
@@ -92,7 +94,8 @@ def _store(membership: Membership, rules: Rules, submission: Submission, at: dat
     before = ours[-1] if ours else None
     if membership.project.state == Project.State.ARCHIVED and assignment.state != Assignment.State.LEASED:
         raise Refused(_("This project is archived. Ask an admin to open it again."))
-    submission = replace(submission, labels=_checked(membership.project, rules, submission, before))
+    labels = _checked(membership.project, rules, submission, before)
+    submission = replace(submission, labels=labels, reason=_reason(submission))
     known = assignment.entry.stream == QueueEntry.Stream.GOLD
     if known and qualification.trains(membership, rules.policy, submission.kind):
         submission = replace(submission, reason=gold.TRAINING)
@@ -119,12 +122,16 @@ def _store(membership: Membership, rules: Rules, submission: Submission, at: dat
 
 
 def _assignment(membership: Membership, item_id: int) -> Assignment:
-    """Load a person's assignment with the item and its entry, and hold assignment and item."""
+    """Load a person's assignment with the item, and hold both; its entry is read after that.
+
+    A lead who sends the item back gives it another entry. Whoever waited for that would find no row at all,
+    were the entry part of this question: PostgreSQL asks it again of what it locked, but not of the rest.
+    """
     mine = Assignment.objects.filter(
         project_id=membership.project_id, annotator_id=membership.user_id, item_id=item_id
     )
     found = (
-        mine.select_related("entry", "item")
+        mine.select_related("item")
         .select_for_update(of=("self", "item"), no_key=True)
         .defer("item__text", "item__metadata")
         .first()
@@ -152,7 +159,7 @@ def _annotate(
         kind=submission.kind,
         labels=list(submission.labels),
         note=submission.note.strip()[:NOTE_LENGTH],
-        reason=submission.reason[:40],
+        reason=submission.reason,
         round_number=entry.round_number,
         stream=entry.stream,
         guideline_version=staleness.version_of(membership),
@@ -180,6 +187,12 @@ def _checked(
     if project.task == Project.Task.SINGLE and len(chosen) != 1:
         raise Refused(_("Choose exactly one label."))
     return tuple(chosen)
+
+
+def _reason(submission: Submission) -> str:
+    """What is kept of the reason: the rest of what may stand there says how the system asked."""
+    skipped = submission.kind == _Kind.SKIP and submission.reason in SKIPPED_FOR
+    return submission.reason if skipped else ""
 
 
 def _count(membership: Membership, before: Annotation | None, submission: Submission) -> None:

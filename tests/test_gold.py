@@ -55,11 +55,11 @@ def work_through(member, count, choose=None):
     return done
 
 
-def answer_known(member, item, *labels, **fields):
-    """Give this very known item to a person and hand in an answer."""
-    mine = Assignment.objects.filter(item=item, annotator=member.user).first()
+def hand_known(member, item):
+    """Give this very known item to a person."""
+    given_already = Assignment.objects.filter(item=item, annotator=member.user).exists()
     entry = gold.serving(item.project_id).get(item=item)
-    if mine is None:
+    if not given_already:
         Assignment.objects.create(
             project=member.project,
             item=item,
@@ -67,6 +67,11 @@ def answer_known(member, item, *labels, **fields):
             entry=entry,
             expires_at=now() + timedelta(minutes=5),
         )
+
+
+def answer_known(member, item, *labels, **fields):
+    """Give this very known item to a person and hand in an answer."""
+    hand_known(member, item)
     (verdict,) = actions.submit(member, [submission(item, *labels, **fields)])
     assert verdict.status == "stored", verdict
     return verdict

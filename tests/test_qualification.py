@@ -7,13 +7,14 @@ from uuid import uuid4
 
 import pytest
 from django.urls import reverse
+from django.utils.timezone import now
 
 from projects import queue
 from projects.errors import Refused
-from projects.models import Event, Item, Membership, Notice
+from projects.models import Annotation, Event, Item, Membership, Notice
 from projects.trust import gold, known, qualification
 from tests.factories import make_items, make_lead, make_member, make_project
-from tests.test_gold import answer_known, make_known
+from tests.test_gold import answer_known, hand_known, make_known
 
 pytestmark = pytest.mark.django_db
 QUIZ = {"holdout_share": 0.0, "agreement_share": 0.0, "qualification": 4, "qualification_share": 0.75}
@@ -175,3 +176,26 @@ def test_letting_somebody_in_is_refused_for_whoever_is_not_waiting():
     lead = project.memberships.get(role="lead")
     with pytest.raises(Refused):
         qualification.let_in_by_lead(lead, lead.pk)
+
+
+@pytest.mark.parametrize("policy", [{"qualification": 0}, {}], ids=["without a batch", "who is in"])
+def test_no_reason_that_a_browser_sends_tells_a_known_item_or_hides_an_answer(client, policy):
+    project, member = quizzed(**policy)
+    Membership.objects.filter(pk=member.pk).update(qualified_at=now())
+    client.force_login(member.user)
+    item = gold.in_service(project.pk).first()
+    hand_known(member, item)
+    sent = {"id": str(uuid4()), "item": item.pk, "kind": "answer", "reason": gold.TRAINING}
+    sent["labels"] = [project.labels.get(name="billing").pk]
+    (verdict,) = work(client, member, [sent])["verdicts"]
+    assert (verdict["status"], verdict["message"]) == ("stored", "")
+    assert [answer.right for answer in gold.answers(member)] == [False]
+
+
+def test_an_old_mark_of_the_batch_tells_nothing_to_whoever_is_in():
+    project, member = quizzed()
+    Membership.objects.filter(pk=member.pk).update(qualified_at=now())
+    member.refresh_from_db()
+    item = gold.in_service(project.pk).first()
+    said = Annotation(item=item, kind="answer", reason=gold.TRAINING, labels=[])
+    assert qualification.lesson(member, project.policy, item, said, now()) == ""

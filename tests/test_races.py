@@ -1,15 +1,18 @@
 """Many people at once, in real threads and on real locks."""
 
 from collections import Counter
-from threading import Barrier, Thread
+from threading import Barrier, Event, Thread
+from time import sleep
 from uuid import uuid4
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
+from django.urls import reverse
+from django.utils.timezone import now
 
-from projects import actions, queue
+from projects import actions, queue, returning, settle
 from projects.models import Annotation, Assignment, Dispute, Membership, QueueEntry
-from tests.factories import hand, make_member, make_project, submission
+from tests.factories import answer, hand, make_items, make_lead, make_member, make_project, submission
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -143,3 +146,33 @@ def test_people_in_doubt_at_once_never_ask_more_than_the_most():
     assert max(counts.values()) <= 4
     assert not project.items.filter(state="open").exists()
     assert Dispute.objects.filter(state="open").count() == project.items.filter(state="disputed").count()
+
+
+def test_an_answer_that_waits_while_a_lead_sends_the_item_back_is_stored():
+    project = make_project(items=1)
+    member, item = make_member(project), project.items.get()
+    first, second, _ = project.labels.all()
+    answer(member, item, first)
+    held = Event()
+
+    def send_back():
+        with transaction.atomic():
+            returning.hold(item.pk)
+            returning.send_back(settle.lock(item.pk), "Look again.", now())
+            held.set()
+            sleep(0.3)  # The answer comes to the lock meanwhile.
+
+    def correct():
+        held.wait(10)
+        answering(member, item, second)()
+
+    together(send_back, correct)
+    assert Annotation.objects.get(revision=2).stream == "returned"
+
+
+def test_a_page_of_a_project_that_rests_enlists_known_items_on_any_database(client):
+    project = make_project(policy={"qualification": 4}, state="paused")
+    make_lead(project)
+    make_items(project, 6, gold=[[project.labels.first().pk]])
+    client.force_login(make_member(project).user)
+    assert client.get(reverse("label", args=[project.pk])).status_code == 200

@@ -175,6 +175,7 @@ def waiting(project: Project) -> QuerySet[Item]:
     ).order_by("shuffle")
 
 
+@transaction.atomic
 def enlist(project: Project, policy: Policy, at: datetime | None = None) -> int:
     """Let some items that came with a known label be served, settled by that label; return how many."""
     from projects import settle

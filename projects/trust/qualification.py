@@ -79,7 +79,12 @@ def trains(membership: Membership, policy: Policy, kind: str) -> bool:
 
 
 def lesson(membership: Membership, policy: Policy, item: Item, annotation: Annotation, at: datetime) -> str:
-    """Say whether an answer of the batch was right, and why; let the person in with the last one."""
+    """Say whether an answer of the batch was right, and why; let the person in with the last one.
+
+    Whoever need not qualify, or is in, is told nothing: that would tell which items are known ones.
+    """
+    if not asked(membership, policy):
+        return ""
     if annotation.reason != gold.TRAINING or annotation.kind not in Annotation.COUNTED or item.gold is None:
         return ""
     said = _answers(membership)
