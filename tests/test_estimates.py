@@ -1,19 +1,21 @@
 """How people answer is learned from their votes, kept by version, and weighs the next votes."""
 
 import random
+from datetime import timedelta
 from uuid import uuid4
 
 import numpy as np
 import pytest
+from django.utils.timezone import now
 
 from projects import queries, settle, tasks, weighing
-from projects.models import Annotation, Estimate, Item
+from projects.models import Annotation, Estimate, GuidelineVersion, Item
 from projects.quality import crowd
 from projects.quality.asking import Rule
 from projects.trust import book, estimates, fitting
 from projects.trust.book import Table
 from projects.weighing import Vote
-from tests.factories import make_items, make_member, make_project
+from tests.factories import make_items, make_labels, make_member, make_project
 
 pytestmark = pytest.mark.django_db
 
@@ -157,6 +159,61 @@ def test_confidence_is_calibrated_on_a_hundred_decided_items():
     assert set(row.figures["right"]) == set(crowd.METHODS)
 
 
+def test_a_sole_answer_is_tried_as_what_was_said():
+    project, (ann, *_), _ = crowded(items=60)
+    rare = make_labels(project, ["rare"])[0]
+    (item,) = make_items(project, 1)
+    vote(project, item.pk, ann, rare.pk).save()
+    ballots, right = gathered(project), [frozenset({rare.pk})]
+    for method in crowd.METHODS:
+        assert fitting.tried(ballots, method, {item.pk: right}).right.tolist() == [1.0]
+        assert fitting._batch(ballots, method)[ballots.item_ids.tolist().index(item.pk)] == right[0]
+
+
+# --- what is known to be right ---------------------------------------------------------------------------
+
+
+def test_known_answers_are_read_with_merged_labels_as_what_they_became():
+    project, *_ = crowded(items=3)
+    into, gone, _ = project.labels.order_by("position")
+    gold, led, checked = project.items.order_by("number")
+    Item.objects.filter(pk=gold.pk).update(
+        state="settled", settled_source="gold", gold=[[gone.pk]], settled_labels=[gone.pk]
+    )
+    Item.objects.filter(pk=led.pk).update(
+        state="settled", settled_source="adjudicated", settled_labels=[gone.pk], soft={str(gone.pk): 1.0}
+    )
+    check(project, checked, [gone.pk])
+    gone.merged_into, gone.retired_at = into, now()
+    gone.save()
+    known = {item.pk: [frozenset({into.pk})] for item in (gold, led, checked)}
+    assert dict(estimates.decided(project)) == known
+
+
+@pytest.mark.parametrize("state", ["open", "disputed", "stale", "excluded"])
+def test_a_known_answer_that_is_looked_at_again_is_none(state):
+    project, *_ = crowded(items=1)
+    label = project.labels.first()
+    Item.objects.update(state=state, gold=[[label.pk]])
+    assert list(estimates.decided(project)) == []
+
+
+def test_a_spot_check_before_the_labels_changed_says_nothing():
+    project, *_ = crowded(items=2)
+    before, after = project.items.order_by("number")
+    label = project.labels.first()
+    version = GuidelineVersion.objects.create(project=project, version=2, kind="clarifying")
+    check(project, before, [label.pk], version.created_at - timedelta(seconds=1))
+    check(project, after, [label.pk], version.created_at + timedelta(seconds=1))
+    assert len(dict(estimates.decided(project))) == 2
+    Item.objects.update(votes_from=2)
+    assert list(dict(estimates.decided(project))) == [after.pk]
+
+
+def check(project, item, labels, at=None):
+    project.spot_checks.create(item=item, labels=labels, answered_at=at or now(), right=True)
+
+
 def test_votes_that_do_not_count_teach_nothing():
     project, (_, _, poor), _ = crowded(items=30)
     poor.excluded_at = poor.created_at
@@ -208,3 +265,40 @@ def test_the_clock_makes_what_is_due_and_a_double_does_no_harm():
     tasks.estimate()
     tasks.estimate()
     assert list(Estimate.objects.values_list("version", flat=True)) == [1]
+
+
+def reads(monkeypatch):
+    """A list that grows whenever all votes are read."""
+    read, real = [], estimates.gather
+
+    def gather(*given):
+        read.append(given)
+        return real(*given)
+
+    monkeypatch.setattr(estimates, "gather", gather)
+    return read
+
+
+def test_where_no_vote_counts_nothing_is_tried_again_until_something_is_new(monkeypatch):
+    project, (ann, *_), truth = crowded(items=30)
+    estimates.fit(project)
+    read = reads(monkeypatch)
+    project.agreed_version = 2
+    project.save()
+    for _ in range(3):
+        tasks.estimate()
+    assert (len(read), Estimate.objects.count()) == (1, 1)
+    (item,) = make_items(project, 1)
+    vote(project, item.pk, ann, truth_of(truth), guideline_version=2).save()
+    tasks.estimate()
+    tasks.estimate()
+    assert (len(read), Estimate.objects.count()) == (2, 2)
+
+
+def test_a_project_whose_votes_all_count_for_nothing_is_read_once(monkeypatch):
+    crowded(items=30)
+    Item.objects.update(votes_from=9)
+    read = reads(monkeypatch)
+    for _ in range(3):
+        tasks.estimate()
+    assert (len(read), Estimate.objects.count()) == (1, 0)

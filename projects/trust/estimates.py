@@ -5,14 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final
 
+from django.core.cache import cache
 from django.db import IntegrityError, transaction
-from django.db.models import F, Max, Q, QuerySet
+from django.db.models import F, Max, OuterRef, Q, QuerySet, Subquery
 
 from projects import queries
-from projects.models import Annotation, Estimate, Item, Membership, Project, Resolution, SpotCheck
+from projects.models import (
+    Annotation,
+    Estimate,
+    GuidelineVersion,
+    Item,
+    Membership,
+    Project,
+    Resolution,
+    SpotCheck,
+)
 from projects.quality.calibration import Calibration
 from projects.queries import Rules, near
 from projects.trust import fitting
@@ -25,6 +35,8 @@ SECONDS: Final = 5.0
 VOTES: Final = 50
 DECISIONS: Final = 5
 SHARE: Final = 0.1
+# After a fit for which no vote counted, so long nothing is tried again unless something is new.
+VAIN_SECONDS: Final = 600
 
 
 def newest(project: Project) -> Book | None:
@@ -55,7 +67,13 @@ def _read(pk: int, _made: datetime) -> Book:
 
 
 def due(project: Project) -> bool:
-    """Whether enough was said or decided since the newest estimate, or what counts has changed."""
+    """Whether enough was said or decided since the newest estimate, or what counts has changed.
+
+    Not where the last fit found no vote that counts, and nothing is new since.
+    """
+    vain = cache.get(_vain(project))
+    if vain is not None and vain == _state(project, queries.rules(project)):
+        return False
     last = project.estimates.order_by("-version").defer("tables").first()
     if last is None:
         return _more(project, 0, VOTES)
@@ -69,13 +87,14 @@ def due(project: Project) -> bool:
 def fit(project: Project) -> Estimate | None:
     """Make the next estimate from all votes that count; nothing that is settled changes by it.
 
-    None where nobody has said anything, or another worker made it at this moment.
+    None where nothing was said that counts, or another worker made it at this moment.
     """
     rules = queries.rules(project)
-    mark = Annotation.objects.filter(project=project).aggregate(newest=Max("pk"))["newest"] or 0
-    decisions, basis = _decisions(project), _basis(project, rules)
+    mark, decisions, basis = state = _state(project, rules)
     ballots = gather(project, rules)
     if not len(ballots.items):
+        # Else all votes would be read again at every tick, as after a breaking change until people go on.
+        cache.set(_vain(project), state, VAIN_SECONDS)
         return None
     found = compare(project, ballots)
     wanted = rules.policy.aggregator
@@ -138,23 +157,35 @@ def _rows(
 
 
 def decided(project: Project) -> Iterator[tuple[int, list[Answer]]]:
-    """Items whose right answers are known, with these: gold, decided by a lead, or checked by one, blind."""
+    """Items whose right answers are known, with these: gold, decided by a lead, or checked by one, blind.
+
+    Merged labels are what they became. What was known before an item's labels changed their meaning is not.
+    """
     multi = project.task == Project.Task.MULTI
-    checks = SpotCheck.objects.filter(project=project, answered_at__isnull=False)
-    for item, labels in checks.values_list("item_id", "labels"):
-        yield item, _right([labels], multi)
-    items = Item.objects.filter(project=project)
-    leads = items.filter(state=Item.State.SETTLED, settled_source=Item.Source.ADJUDICATED)
+    right = partial(_right, multi=multi, merged=queries.rules(project).merged)
+    for item, labels in _checks(project).values_list("item_id", "labels"):
+        yield item, right([labels])
+    items = Item.objects.filter(project=project, state=Item.State.SETTLED)
+    leads = items.filter(settled_source=Item.Source.ADJUDICATED)
     for item, labels, soft in leads.values_list("pk", "settled_labels", "soft"):
         several = [[int(pk)] for pk in soft if pk.isdigit()] if soft and not multi else [labels]
-        yield item, _right(several, multi)
+        yield item, right(several)
     for item, answers in items.filter(gold__isnull=False).values_list("pk", "gold"):
-        yield item, _right(answers or (), multi)
+        yield item, right(answers or ())
 
 
-def _right(answers: Sequence[list[int] | None], multi: bool) -> list[Answer]:
+def _checks(project: Project) -> QuerySet[SpotCheck]:
+    """Answered spot checks that went by what the labels of their items mean now."""
+    since = GuidelineVersion.objects.filter(
+        project=OuterRef("project"), version=OuterRef("item__votes_from")
+    ).values("created_at")
+    present = Q(item__votes_from=0) | Q(answered_at__gte=Subquery(since))
+    return SpotCheck.objects.filter(present, project=project, answered_at__isnull=False)
+
+
+def _right(answers: Sequence[list[int] | None], multi: bool, merged: dict[int, int]) -> list[Answer]:
     """An answer of None is «can't tell», which is no class where several labels may apply."""
-    told = [frozenset(labels) for labels in answers if labels is not None]
+    told = [frozenset(merged.get(pk, pk) for pk in labels) for labels in answers if labels is not None]
     return told if multi or len(told) == len(answers) else [*told, frozenset({CANT_TELL})]
 
 
@@ -163,12 +194,14 @@ def consequences(project: Project) -> dict[str, int]:
 
     Takes some seconds for many votes. Nothing changes by it: settled labels stay.
     """
-    ballots = gather(project, queries.rules(project))
+    rules = queries.rules(project)
+    ballots = gather(project, rules)
     settled = Item.objects.filter(
         project=project, state=Item.State.SETTLED, settled_source=Item.Source.CONSENSUS
     )
     multi = project.task == Project.Task.MULTI
-    now_ = {pk: _right([labels], multi) for pk, labels in settled.values_list("pk", "settled_labels")}
+    facts = settled.values_list("pk", "settled_labels")
+    now_ = {pk: _right([labels], multi, rules.merged) for pk, labels in facts}
     return {method: fitting.differing(ballots, method, now_) for method in fitting.methods(ballots)}
 
 
@@ -183,6 +216,16 @@ def _more(project: Project, mark: int, enough: int) -> bool:
 def _decisions(project: Project) -> int:
     checks = SpotCheck.objects.filter(project=project, answered_at__isnull=False).count()
     return checks + Resolution.objects.filter(dispute__project=project).count()
+
+
+def _vain(project: Project) -> str:
+    return f"estimate-in-vain:{project.pk}"
+
+
+def _state(project: Project, rules: Rules) -> tuple[int, int, dict[str, Any]]:
+    """What a fit would know of: the newest annotation, decisions, and what it rests on besides."""
+    mark = Annotation.objects.filter(project=project).aggregate(newest=Max("pk"))["newest"] or 0
+    return mark, _decisions(project), _basis(project, rules)
 
 
 def _basis(project: Project, rules: Rules) -> dict[str, Any]:
