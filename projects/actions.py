@@ -16,10 +16,10 @@ from django.utils.translation import gettext as _
 
 from projects import queries, queue, settle
 from projects.errors import Refused
-from projects.models import Annotation, Assignment, Item, Membership, Project, QueueEntry
+from projects.models import Annotation, Assignment, Item, Membership, Policy, Project, QueueEntry
 from projects.queries import Rules
 from projects.signals import judgements_changed
-from projects.trust import gold, qualification, staleness
+from projects.trust import escalation, gold, qualification, staleness
 
 Status = Literal["stored", "duplicate", "superseded", "rejected"]
 _Kind = Annotation.Kind
@@ -104,7 +104,7 @@ def _store(membership: Membership, rules: Rules, submission: Submission, at: dat
     said.excluded_at = membership.excluded_at
     revisions.append(said)
     _count(membership, before, submission)
-    _move(assignment, submission.kind, at + timedelta(minutes=rules.policy.lease_minutes))
+    _move(assignment, submission.kind, at + timedelta(minutes=rules.policy.lease_minutes), rules.policy)
     staleness.give_back(assignment, said)
     told = gold.told(item, assignment.entry)
     if known:
@@ -204,12 +204,16 @@ def _count(membership: Membership, before: Annotation | None, submission: Submis
         membership.answered += change
 
 
-def _move(assignment: Assignment, kind: str, until: datetime) -> None:
-    """Turn the lease into an answered place, give the place back, or take the item in hand again."""
+def _move(assignment: Assignment, kind: str, until: datetime, policy: Policy) -> None:
+    """Turn the lease into an answered place, give the place back, or take the item in hand again.
+
+    A flag that no lead is to see answers nothing: somebody else gets the place.
+    """
     target = {_Kind.SKIP: Assignment.State.SKIPPED, _Kind.UNDO: Assignment.State.LEASED}.get(
         _Kind(kind), Assignment.State.SUBMITTED
     )
-    wanted = target != Assignment.State.SKIPPED
+    unseen = kind == _Kind.FLAG and not escalation.setting(policy, "flag")
+    wanted = target != Assignment.State.SKIPPED and not unseen
     entry = QueueEntry.objects.filter(pk=assignment.entry_id)
     if assignment.placed and not wanted:
         entry.filter(free__lt=F("places")).update(free=F("free") + 1)

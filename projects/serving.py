@@ -12,6 +12,7 @@ from typing import Any, Final
 from django.core.cache import caches
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
+from projects import queries
 from projects.models import Annotation, Assignment, Item, Membership, Policy, QueueEntry
 
 _Stream = QueueEntry.Stream
@@ -24,6 +25,8 @@ LASTING: Final = (
     _Stream.CALIBRATE,
     _Stream.GOLD,
 )
+# Whoever had an item so may have it once more.
+AGAIN: Final = (Assignment.State.EXPIRED, Assignment.State.SENT_BACK)
 # Who meets whom is looked at among so many of the next entries, on so many of a person's newest items.
 WINDOW: Final = 16
 RECENT: Final = 500
@@ -42,13 +45,12 @@ def servable(membership: Membership, policy: Policy, *, skipped: bool = False) -
     and items that were sent back have ways of their own.
     """
     had = Assignment.objects.filter(item=OuterRef("item_id"), annotator_id=membership.user_id)
-    again = (Assignment.State.EXPIRED, Assignment.State.SENT_BACK)
-    had = had.filter(state=Assignment.State.SKIPPED) if skipped else had.exclude(state__in=again)
+    had = had.filter(state=Assignment.State.SKIPPED) if skipped else had.exclude(state__in=AGAIN)
     found = QueueEntry.objects.filter(
         project_id=membership.project_id, state=QueueEntry.State.LIVE, free__gt=0
     ).exclude(stream__in=(_Stream.GOLD, _Stream.RETURNED))
     if not membership.senior:
-        found = found.filter(Q(senior=False) | ~Exists(_team(membership).filter(senior=True)))
+        found = found.filter(Q(senior=False) | ~_for_seniors(membership, policy))
     if policy.skill_field:
         found = found.exclude(skill__in=others_skills(membership))
     return found.filter(Exists(had) if skipped else ~Exists(had)).order_by("rank")
@@ -63,6 +65,22 @@ def skill_of(item: Item, policy: Policy) -> str:
 def _team(membership: Membership) -> QuerySet[Membership]:
     """Who may be given items at all."""
     return Membership.objects.filter(project_id=membership.project_id, active=True, paused_at=None)
+
+
+def _for_seniors(membership: Membership, policy: Policy) -> Q:
+    """Entries that a senior person who has their skill, and has not had the item, can still be given."""
+    had = Assignment.objects.filter(item=OuterRef(OuterRef("item_id")), annotator=OuterRef("user"))
+    seniors = queries.crew(membership.project_id).filter(~Exists(had.exclude(state__in=AGAIN)), senior=True)
+    if not policy.skill_field:
+        return Q(Exists(seniors))
+    skills: dict[str, list[int]] = {}
+    for pk, theirs in queries.crew(membership.project_id).filter(senior=True).values_list("pk", "skills"):
+        for skill in theirs:
+            skills.setdefault(str(skill), []).append(pk)
+    able = Q(Exists(seniors), skill="")
+    for skill, people in skills.items():
+        able |= Q(Exists(seniors.filter(pk__in=people)), skill=skill)
+    return able
 
 
 def known(project_id: int, skill: str) -> bool:
