@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -16,15 +16,17 @@ from django.db.models.functions import Cast
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from projects import audit, guidelines, labelset, policies, settle
+from projects import audit, guidelines, labelset, policies, queries, settle, weighing
 from projects.audit import Act
 from projects.errors import Refused
 from projects.guidelines import News
-from projects.models import GuidelineVersion, Item, Label, Project
+from projects.models import Annotation, Dispute, GuidelineVersion, Item, Label, Project
 from projects.trust import staleness
 from projects.trust.touching import CHUNK, Effect, effect, names_label
 
 Kind = GuidelineVersion.Kind
+# Disputes that nothing but votes opened.
+_BY_VOTES: Final = {Dispute.Reason.TIE.value, Dispute.Reason.LOW.value}
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,12 @@ def follow_merge(version: GuidelineVersion, act: Act, until: float) -> bool:
         _map_some(ids[first : first + CHUNK], gone, into, act)
         if monotonic() > until:
             break
-    return not _to_map(version.project, gone).exists()
+    agreed = _agreeing(version, gone)
+    for first in range(0, len(agreed), CHUNK):
+        _judge_anew(version, agreed[first : first + CHUNK], act)
+        if monotonic() > until:
+            break
+    return not (_to_map(version.project, gone).exists() or (agreed and _agreeing(version, gone)))
 
 
 @transaction.atomic
@@ -116,6 +123,45 @@ def _map_some(ids: Sequence[int], gone: int, into: int, act: Act) -> None:
     for item in items:
         if item.state == Item.State.SETTLED and gone in (item.settled_labels or ()):
             _map(item, gone, into, act, at)
+
+
+def _agreeing(version: GuidelineVersion, gone: int) -> list[int]:
+    """Disputed items whose votes differed before a merge, and mean the same since."""
+    votes = version.project.annotations.filter(superseded_by=None, kind=Annotation.Kind.ANSWER)
+    naming = votes.alias(listed=Cast("labels", TextField())).filter(names_label("listed", [gone]))
+    tied = Dispute.objects.filter(
+        project=version.project,
+        state=Dispute.State.OPEN,
+        item__in=naming.values("item_id"),
+        # What is disputed after the merge, its votes were weighed with it.
+        opened_at__lt=version.created_at,
+    )
+    ids = [one.item_id for one in tied if _BY_VOTES.issuperset(one.reasons)]
+    said: dict[int, list[Annotation]] = {}
+    for one in queries.current(queries.revisions(ids)):
+        said.setdefault(one.item_id, []).append(one)
+    rules = queries.rules(version.project)
+    items = Item.objects.filter(pk__in=ids, state=Item.State.DISPUTED).order_by("pk")
+    return [
+        item.pk
+        for item in items.only("votes_from")
+        if len({vote.answer for vote in weighing.counted(rules, item, said.get(item.pk, []))}) == 1
+    ]
+
+
+@transaction.atomic
+def _judge_anew(version: GuidelineVersion, ids: Sequence[int], act: Act) -> None:
+    """Dismiss these disputes and let the votes decide, but for items that somebody answers at this moment."""
+    _assignments, items = staleness.hold(ids)
+    at, held = timezone.now(), [item.pk for item in items]
+    disputes = Dispute.objects.filter(
+        item__in=held, state=Dispute.State.OPEN, opened_at__lt=version.created_at
+    ).order_by("pk")
+    free = [one for one in disputes.select_for_update(no_key=True) if _BY_VOTES.issuperset(one.reasons)]
+    for one in free:
+        one.state, one.closed_at = Dispute.State.DISMISSED, at
+    Dispute.objects.bulk_update(free, ["state", "closed_at"])
+    settle.rejudge_items(version.project, [one.item_id for one in free], act, at)
 
 
 def _map(item: Item, gone: int, into: int, act: Act, at: datetime) -> None:

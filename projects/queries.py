@@ -96,10 +96,20 @@ def crew(project_id: int) -> QuerySet[Membership]:
 
 
 def askable(project_id: int, item_id: int, skill: str = "") -> list[Membership]:
-    """Who is left to ask about an item: people who label, may go on, and have said nothing of it yet."""
+    """Who is left to ask about an item: people who label, may go on, and have said nothing of it yet.
+
+    Nothing that counts: whoever answered before its labels changed may be asked again. A skill that nobody
+    has is asked of everybody.
+    """
+    from projects import serving
+
     said = current(Annotation.objects.filter(item_id=item_id)).exclude(kind=Annotation.Kind.UNDO)
+    over = (Assignment.State.SUBMITTED, Assignment.State.SKIPPED)
+    back = Assignment.objects.filter(item_id=item_id).exclude(state__in=over)
+    said = said.exclude(guideline_version__lt=F("item__votes_from"), annotator__in=back.values("annotator"))
     found = crew(project_id).exclude(user__in=said.values("annotator"))
-    return [member for member in found if not skill or skill in member.skills]
+    wanted = skill if skill and serving.known(project_id, skill) else ""
+    return [member for member in found if not wanted or wanted in member.skills]
 
 
 def pool(project: Project) -> QuerySet[Item]:

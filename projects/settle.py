@@ -88,6 +88,7 @@ def rejudge(  # noqa: PLR0913
     flagged = _flagged(item, said)
     if item.state == Item.State.DISPUTED and not _flag_taken_back(item, flagged, at):
         return
+    staleness.stand_again(item, act, at)
     if flagged and escalation.setting(rules.policy, "flag"):
         dispute(item, [_Reason.FLAG], act, at)
         return
@@ -132,11 +133,12 @@ def _check(rules: Rules, item: Item, act: Act, said: Sequence[Annotation], at: d
 
 
 def _flagged(item: Item, said: Sequence[Annotation]) -> bool:
-    """Whether a flag stands that no lead has answered yet: one sent back was heard."""
+    """Whether a flag stands that no lead has answered yet: one decided or sent back was heard."""
     flags = [annotation.created_at for annotation in said if annotation.kind == Annotation.Kind.FLAG]
     if not flags:
         return False
-    heard = item.disputes.filter(state=Dispute.State.SENT_BACK).order_by("-closed_at").first()
+    answered = (Dispute.State.SENT_BACK, Dispute.State.RESOLVED)
+    heard = item.disputes.filter(state__in=answered).order_by("-closed_at").first()
     return heard is None or heard.closed_at is None or max(flags) > heard.closed_at
 
 

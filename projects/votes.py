@@ -35,6 +35,8 @@ class Vote:
     fast: bool = False
     # All votes of this person count for nothing at present.
     left_out: bool = False
+    # Given before the labels changed their meaning: it decides nothing any more.
+    outdated: bool = False
 
     @property
     def key(self) -> str:
@@ -102,6 +104,7 @@ def lettered(
             person=str(annotation.annotator),
             fast=annotation.active_ms is not None and annotation.active_ms < fastest_ms,
             left_out=annotation.excluded_at is not None,
+            outdated=annotation.guideline_version < item.votes_from,
         )
         for at, annotation in enumerate(cast)
     ]

@@ -40,7 +40,8 @@ READ: Final = (_Kind.CLARIFYING, _Kind.BREAKING)
 FOLLOWED: Final = "guidelines.followed"
 # A worker has other work too: the next tick goes on.
 SECONDS: Final = 20
-# States in which a change of the guidelines asks again; of open ones, those that somebody answered.
+# States in which a change of the guidelines asks again; of open ones, those that somebody answered. In others
+# a lead has the word: there the votes only cease to decide.
 _ASKED: Final = {Item.State.OPEN, Item.State.SETTLED, Item.State.STALE}
 # What votes change nothing about: a new answer re-confirms it, or hands it to a lead.
 FIRM: Final = {Item.Source.ADJUDICATED, Item.Source.GOLD, Item.Source.SEED}
@@ -114,8 +115,9 @@ def touch(
 
     Votes stay as they were; only those given under ``version`` or a later one decide from now on. Settled
     items leave the training set and the gold set until they are settled again; of open ones the question is
-    repeated to those who answered before. Items that somebody answers at this moment are left: call it
-    again, as after ``until``, a time of the monotonic clock.
+    repeated to those who answered before. What is disputed or excluded stays so, and old votes no longer
+    decide it once a lead asks for more. Items that somebody answers at this moment are left: call it again,
+    as after ``until``, a time of the monotonic clock.
     """
     reached = 0
     for item_ids in steps(Change(project, frozenset(label_ids), version)):
@@ -129,13 +131,27 @@ def touch(
 def _mark(project: Project, item_ids: Sequence[int], version: int, act: Act) -> int:
     """Mark one chunk. Assignments are held before items, as everybody does who answers."""
     assignments, items = hold(item_ids)
-    items = [item for item in items if item.votes_from < version and item.state in _ASKED]
+    items = [item for item in items if item.votes_from < version]
+    _outdate([item for item in items if item.state not in _ASKED], version, assignments)
+    asked = [item for item in items if item.state in _ASKED]
     at = now()
-    doubts = {item.pk: 1.0 if item.posterior is None else item.posterior for item in items}
-    for item in items:
+    doubts = {item.pk: 1.0 if item.posterior is None else item.posterior for item in asked}
+    for item in asked:
         _make_stale(item, version, act, at)
-    _ask(project, items, doubts, [one for one in assignments if one.item_id in doubts])
+    _ask(project, asked, doubts, [one for one in assignments if one.item_id in doubts])
     return len(items)
+
+
+def _outdate(items: Sequence[Item], version: int, assignments: Sequence[Assignment]) -> None:
+    """Let only new votes decide items that leads have the word on, and let open disputes say so."""
+    ids = {item.pk for item in items}
+    Item.objects.filter(pk__in=ids).update(votes_from=version)
+    Dispute.objects.filter(item__in=ids, state=Dispute.State.OPEN).update(version=F("version") + 1)
+    # Where a lead asks again, those who answered may be asked too.
+    back = [one for one in assignments if one.item_id in ids and one.state == Assignment.State.SUBMITTED]
+    for one in back:
+        one.state, one.placed = Assignment.State.SENT_BACK, False
+    Assignment.objects.bulk_update(back, ["state", "placed"])
 
 
 def hold(item_ids: Sequence[int]) -> tuple[list[Assignment], list[Item]]:
@@ -165,7 +181,9 @@ def _make_stale(item: Item, version: int, act: Act, at: datetime) -> None:
     if item.state != Item.State.STALE:
         known = item.settled_labels if item.state == Item.State.SETTLED else (item.gold or [None])[0]
         source = item.settled_source or str(Item.Source.GOLD)
-        former = {"labels": known, "source": source, "version": version}
+        # Shares of several acceptable labels come first: what follows a blank and precedes a comma is an id.
+        shares = {"soft": item.soft} if item.soft and source in FIRM else {}
+        former = {**shares, "labels": known, "source": source, "version": version}
     changing.become(item, act, at, state=Item.State.STALE, former=former, votes_from=version)
 
 
@@ -261,7 +279,8 @@ def give_back(assignment: Assignment, said: Annotation) -> None:
     It is kept like every answer; the person may be asked again. The caller holds assignment and item.
     """
     late = said.kind in Annotation.COUNTED and said.guideline_version < assignment.item.votes_from
-    if not late or assignment.item.state not in {Item.State.OPEN, Item.State.STALE}:
+    waiting = {Item.State.OPEN, Item.State.STALE, Item.State.DISPUTED}
+    if not late or assignment.item.state not in waiting:
         return
     if assignment.placed:
         entry = QueueEntry.objects.filter(pk=assignment.entry_id, free__lt=F("places"))
@@ -271,6 +290,18 @@ def give_back(assignment: Assignment, said: Annotation) -> None:
 
 
 # --- new answers -----------------------------------------------------------------------------------------
+
+
+def stand_again(item: Item, act: Act, at: datetime) -> None:
+    """Make an item stale again whose dispute was dismissed, where new answers must speak to a firm label.
+
+    Votes alone would overwrite what a lead decided. The caller holds the item.
+    """
+    from projects import changing
+
+    firm = (item.former or {}).get("source") in FIRM
+    if firm and item.votes_from and item.state == Item.State.DISPUTED:
+        changing.become(item, act, at, state=Item.State.STALE)
 
 
 def reconfirm(rules: Rules, item: Item, answer: Sequence[int] | None, act: Act, at: datetime) -> bool:
@@ -302,11 +333,23 @@ def reconfirm(rules: Rules, item: Item, answer: Sequence[int] | None, act: Act, 
         settled_source=former["source"],
         settled_at=at,
         method="reconfirmed",
+        soft=_poured(former.get("soft"), rules.merged),
         former=None,
     )
     live = QueueEntry.objects.filter(item=item, state=QueueEntry.State.LIVE)
     live.update(state=QueueEntry.State.DONE)
     return True
+
+
+def _poured(soft: Mapping[str, float] | None, merged: Mapping[int, int]) -> dict[str, float] | None:
+    """Give the shares of merged labels to what they became."""
+    if not soft:
+        return None
+    found: dict[str, float] = {}
+    for label, share in soft.items():
+        into = str(merged.get(int(label), label))
+        found[into] = found.get(into, 0.0) + share
+    return found
 
 
 # --- asked again -------------------------------------------------------------------------------------------

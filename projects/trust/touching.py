@@ -42,8 +42,8 @@ def effect(project: Project, label_ids: Iterable[int]) -> Effect:
     states = dict(_touched(Change(project, frozenset(label_ids), project.guideline_version + 1)))
     known = set(_known(project).values_list("pk", flat=True))
     opened = {pk for pk, state in states.items() if state == Item.State.OPEN} - known
-    again = sum(state == Item.State.STALE for state in states.values())
-    return Effect(len(states) - len(opened) - again, len(opened))
+    settled = [pk for pk, state in states.items() if state in (Item.State.OPEN, Item.State.SETTLED)]
+    return Effect(len(settled) - len(opened), len(opened))
 
 
 def steps(change: Change) -> Iterator[list[int]]:
@@ -74,7 +74,7 @@ def _touched(change: Change) -> Iterator[tuple[int, str]]:
     if not change.label_ids:
         return
     asked = Item.objects.filter(project=change.project, votes_from__lt=change.version)
-    states = dict(asked.filter(state__in=(*_OVER, Item.State.OPEN)).values_list("pk", "state"))
+    states = dict(asked.values_list("pk", "state"))
     sure = _named(change) | _said(change)
     open_to_doubt = {pk for pk, state in states.items() if state in _OVER and pk not in sure}
     thought = _thought(change, _mentioned(change) & open_to_doubt)
@@ -90,7 +90,14 @@ def _named(change: Change) -> set[int]:
     was = Q(state=Item.State.STALE) & names_label("former_list", change.label_ids)
     known = Q(gold__isnull=False) & names_label("gold_list", change.label_ids)
     found = items.filter(names_label("settled_labels_list", change.label_ids) | was | known)
-    return set(found.values_list("pk", flat=True))
+    return set(found.values_list("pk", flat=True)) | _disputed(change)
+
+
+def _disputed(change: Change) -> set[int]:
+    """Disputed items that were settled as one of the labels."""
+    items = Item.objects.filter(project=change.project, state=Item.State.DISPUTED, former__isnull=False)
+    rows = items.filter(votes_from__lt=change.version).values_list("pk", "former")
+    return {pk for pk, was in rows if change.label_ids.intersection((was or {}).get("labels") or ())}
 
 
 def _known(project: Project) -> QuerySet[Item]:

@@ -77,11 +77,11 @@ def contradicted(look: Look) -> int:
         if found >= left or not (items := _newly_settled(look)):
             break
         doubts = sorted(_doubts(look, items), key=lambda pair: pair[1])
-        for item, share in doubts[: left - found]:
+        for item, share in doubts:
+            if found >= left:
+                return found  # Tomorrow is another day: this piece is looked at again.
             words = _("The model, which did not know it, gives this label %(share)s.")
             found += _dispute(look, item, _Reason.MODEL, words % {"share": percent(share)})
-        if len(doubts) > left:
-            break  # Tomorrow is another day: this piece is looked at again.
         _near.set(_place(look), (items[-1].settled_at, items[-1].pk), None)
     return found
 
