@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
@@ -49,7 +50,7 @@ def change(
     The first text of a project that nobody has labelled yet is still version 1.
     """
     held, news = audit.hold(project), news or News()
-    text = text.replace("\r\n", "\n").strip()
+    text = normal(text)
     if text == held.guidelines:
         return held
     if seen != held.guideline_version and not _same_text(held, seen):
@@ -69,6 +70,11 @@ def change(
     subject = _("Version %(number)s") % {"number": held.guideline_version}
     audit.record(held, actor, CHANGED, subject, before=before, after=after, reason=news.summary)
     return held
+
+
+def normal(text: str) -> str:
+    """A text as it is kept, whatever a browser made of its line ends."""
+    return text.replace("\r\n", "\n").strip()
 
 
 def first(held: Project) -> None:
@@ -174,6 +180,8 @@ class Version:
     labels: list[Label]
     have_read: list[str]
     have_not: list[str]
+    # What took the place of ``labels`` by a merge or a split.
+    into: list[Label] = field(default_factory=list)
 
     @property
     def to_read(self) -> bool:
@@ -195,9 +203,35 @@ def versions(project: Project) -> list[Version]:
             [label for label in known if label.pk in row.labels],
             [person for person, read in members if read >= row.version],
             [person for person, read in members if read < row.version],
+            [label for label in known if label.pk in _into(row)],
         )
         for row in rows
     ]
+
+
+def _into(row: GuidelineVersion) -> list[int]:
+    """The ids of the labels that a merge or a split put in the place of others."""
+    if "split" in row.migration:
+        return list(row.migration["split"]["into"])
+    return [row.migration["merge"]["into"]] if "merge" in row.migration else []
+
+
+def still_named(project: Project) -> list[Label]:
+    """Labels out of use that the text names all the same, each as a word of its own, by name."""
+    text, gone = project.guidelines.casefold(), []
+    # A longer name may hold a shorter one, also of a label in use.
+    for label in sorted(project.labels.all(), key=lambda one: -len(one.name)):
+        name = rf"(?<!\w){re.escape(label.name.casefold())}(?!\w)"
+        if label.retired_at and re.search(name, text):
+            gone.append(label)
+        text = re.sub(name, " ", text)
+    return sorted(gone, key=lambda one: one.name.casefold())
+
+
+def naming_words(gone: Iterable[Label]) -> str:
+    """Say that the text names labels that nobody can choose any more."""
+    listed = ", ".join(f"«{label.name}»" for label in gone)
+    return _("The guidelines still name %(labels)s, out of use now. Change the text.") % {"labels": listed}
 
 
 def _readers(project: Project) -> Iterable[Membership]:

@@ -249,9 +249,10 @@ def split(project: Project, actor: AbstractBaseUser, wanted: Split) -> Guideline
     gone = _in_use(held, wanted.gone)
     _check_parts(held, wanted.parts)
     _check_policy(held, gone)
-    added = labelset.create(held, wanted.parts)
     gone.retired_at, gone.key = timezone.now(), ""
     gone.save(update_fields=["retired_at", "key"])
+    # Its key is free now: one of those that take its place may get it.
+    added = labelset.create(held, wanted.parts)
     names = [label.name for label in added]
     ids = [label.pk for label in added]
     migration = {"split": {"from": gone.pk, "into": ids, "names": [gone.name, *names]}}

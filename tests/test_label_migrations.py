@@ -284,3 +284,24 @@ def test_a_file_that_names_a_merged_label_is_told_so():
     for one in (Upload.objects.get(pk=upload.pk), late):
         assert reasons(one) == [(2, "label", "The label is retired.")]
     assert labelset.add(project, ada.user, [Draft("label 0")]) == []
+
+
+def test_a_part_gets_the_key_of_the_label_that_was_split():
+    project, ada, _ = setting(labels=10)
+    for label in project.labels.all():
+        label.key = labelset.AUTOMATIC_KEYS[label.position]
+        label.save()
+    split(project, ada, project.labels.get(key="4"), "x", "y")
+    assert [project.labels.get(name=name).key for name in "xy"] == ["4", ""]
+
+
+def test_a_text_that_names_labels_out_of_use_is_found():
+    project, ada, _ = setting(labels=["card", "card payment", "cash"])
+    guidelines.change(project, ada.user, "- **Card payment**: paid so\n- cashier, CASH", 1)
+    project.refresh_from_db()
+    assert guidelines.still_named(project) == []
+    card, payment, cash = project.labels.all()
+    Label.objects.filter(pk__in=[card.pk, cash.pk]).update(retired_at=project.created_at)
+    assert [label.name for label in guidelines.still_named(project)] == ["cash"]
+    Label.objects.filter(pk=payment.pk).update(retired_at=project.created_at)
+    assert "«card payment», «cash»" in guidelines.naming_words(guidelines.still_named(project))

@@ -40,7 +40,7 @@ def agreement(request: HttpRequest, project_id: int) -> HttpResponse:
         "quality",
         tab="agreement",
         report=report,
-        **_headline(report),
+        **_headline(project, report),
         grid=measured.grid(report, around),
         around=around,
         pairs=report.mixed if every else report.mixed[:PAIRS],
@@ -84,7 +84,7 @@ def _label_lines(report: Report, *, every: bool) -> Sequence[LabelLine]:
     return sorted(report.labels, key=lambda line: (line.figures.alpha is None, line.figures.alpha))[:LABELS]
 
 
-def _headline(report: Report) -> dict[str, Any]:
+def _headline(project: Project, report: Report) -> dict[str, Any]:
     """Return what stands at the head, and the eras before the last breaking change."""
     whole = report.whole
     return {
@@ -97,16 +97,18 @@ def _headline(report: Report) -> dict[str, Any]:
             for name, why, mark, figures in _samples(report)
             if figures is not None
         ],
-        "eras": _eras(report),
+        "eras": _eras(project, report),
         "people": sorted(report.people, key=lambda line: line.name.casefold()),
     }
 
 
-def _eras(report: Report) -> list[tuple[str, Any, str]]:
+def _eras(project: Project, report: Report) -> list[tuple[str, Any, str]]:
     """Name what lies before each breaking change by its guideline versions."""
     found = []
-    for one in report.eras[1:]:
+    for one in report.eras:
         numbers = [version.at for version in report.versions if version.era == one.at]
+        if numbers[-1] >= project.agreed_version:
+            continue
         name = _("Agreement sample, version %(number)s") % {"number": numbers[0]}
         if len(numbers) > 1:
             name = _("Agreement sample, versions %(first)s to %(last)s") % {
@@ -141,10 +143,11 @@ def _samples(report: Report) -> list[tuple[str, str, str, Any]]:
 
 
 def _waiting(project: Project) -> dict[str, int]:
-    """Why there is no figure yet: how many items are drawn, and what the policy asks for."""
+    """Why there is no figure yet: how many items are drawn, and on how many labels mean what they do now."""
     drawn = project.items.filter(agreement=True)
+    since = project.agreed_version
     return {
         "drawn": drawn.count(),
-        "answered": drawn.filter(annotations__isnull=False).distinct().count(),
+        "answered": drawn.filter(annotations__guideline_version__gte=since).distinct().count(),
         "people": project.memberships.filter(active=True).count(),
     }

@@ -119,6 +119,7 @@ def writing(project: Project, form: GuidelinesForm | None = None) -> dict[str, A
         "rendered": markdown.render(text),
         "kinds": _kinds(form),
         "offered": [(label, str(label.pk) in _chosen(form)) for label in labelset.shown(project)],
+        "naming": guidelines.naming_words(gone) if (gone := guidelines.still_named(project)) else "",
         "taken": GuidelineNote.objects.filter(pk__in=_ids(form["notes"].value())),
         **effect_of(project, form),
     }
@@ -196,6 +197,8 @@ def _summary_of(note: GuidelineNote) -> str:
 def _save(request: HttpRequest, project: Project, form: GuidelinesForm) -> None:
     """Keep the text, the notes that became part of it, and labels that are still in their box."""
     given, person = form.cleaned_data, common.person(request)
+    if project.state != Project.State.DRAFT and guidelines.normal(given["text"]) == project.guidelines:
+        raise Refused(_("Nothing was changed: the text is the same as before. Only a new text is a version."))
     guidelines.change(project, person, given["text"], given["seen"], form.news())
     guidelines.take(project, person, [note.pk for note in given["notes"]])
     if request.POST.get("next"):

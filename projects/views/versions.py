@@ -63,8 +63,8 @@ def merge(request: HttpRequest, project_id: int) -> HttpResponse:
     if (done := _done(request, form, act)) is not None:
         return done
     context: dict[str, Any] = {"form": form, "labels": labelset.shown(project)}
-    if form.is_bound and form.is_valid():
-        gone, into = form.cleaned_data["gone"], form.cleaned_data["into"]
+    given = _typed(form)
+    if (gone := given.get("gone")) and (into := given.get("into")):
         context |= {"gone": gone, "into": into, "same": gone == into}
         context |= {"effect": migrating.merge_effect(project, gone)}
     return _asked(request, member, "projects/settings/labels_merge.html", context)
@@ -87,8 +87,7 @@ def split(request: HttpRequest, project_id: int) -> HttpResponse:
     if (done := _done(request, form, act)) is not None:
         return done
     context: dict[str, Any] = {"form": form, "labels": labelset.shown(project)}
-    if form.is_bound and form.is_valid():
-        gone = form.cleaned_data["gone"]
+    if gone := _typed(form).get("gone"):
         context |= {"gone": gone, "effect": migrating.split_effect(project, gone)}
     return _asked(request, member, "projects/settings/labels_split.html", context)
 
@@ -117,7 +116,15 @@ def _done(request: HttpRequest, form: MergeForm, act: Callable[[dict[str, Any]],
         return None
     common.say(request, text, messages.SUCCESS)
     project: Project = form.cleaned_data["gone"].project
+    if gone := guidelines.still_named(project):
+        common.say(request, guidelines.naming_words(gone), messages.WARNING)
     return redirect("settings-labels", project.pk)
+
+
+def _typed(form: MergeForm) -> dict[str, Any]:
+    """What of a form is in order, whatever else was refused: the page keeps all that was typed."""
+    form.is_valid()
+    return form.cleaned_data if form.is_bound else {}
 
 
 def _asked(request: HttpRequest, member: Membership, template: str, context: dict[str, Any]) -> HttpResponse:
