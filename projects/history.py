@@ -14,7 +14,17 @@ from django.utils.timezone import make_aware
 from django.utils.translation import gettext as _
 
 from projects import policy_words, reasons
-from projects.history_names import CHOICES, NAMES, SHARES, SUBJECTS, TITLES
+from projects.history_names import (
+    CHOICES,
+    HIDDEN,
+    HIDDEN_IN,
+    NAMES,
+    NAMES_IN,
+    NOTHING,
+    SHARES,
+    SUBJECTS,
+    TITLES,
+)
 from projects.models import Event, Item, Project
 
 PAGE_SIZE: Final = 50
@@ -150,16 +160,26 @@ def changes(event: Event, labels: dict[int, str] | None = None) -> list[Change]:
     after = event.after if isinstance(event.after, dict) else {}
     if event.action.startswith("item.") and "state" in after:
         return [Change(_("Before:"), resting(before, labels or {}), "")] if before else []
+    shown = {name: None for name in [*before, *after] if _shows(event.action, name, before, after)}
     return [
         Change(
-            str(NAMES.get(name, name.replace("_", " "))),
-            _words(name, before[name], event) if name in before else "",
-            _words(name, after[name], event) if name in after else "",
+            str(NAMES_IN.get((event.action, name)) or NAMES.get(name, name.replace("_", " "))),
+            _words(name, before[name], event, labels or {}) if name in before else "",
+            _words(name, after[name], event, labels or {}) if name in after else "",
         )
-        for name in [*before, *(name for name in after if name not in before)]
-        # Guidelines have a page of their own; the version stands in the subject; ids are for replays.
-        if name not in {"text", "version", "label_ids"}
+        for name in shown
     ]
+
+
+def _shows(action: str, name: str, before: dict[str, Any], after: dict[str, Any]) -> bool:
+    """Whether people see a field: neither what is for the machine, nor what stayed as it was."""
+    if name in HIDDEN or (action, name) in HIDDEN_IN:
+        return False
+    if name in before and name in after and before[name] == after[name]:
+        return False
+    # Ids of labels stand beside their names as they were, for replays.
+    named = {"labels", "names", "into"} & {*before, *after}
+    return name != "label_ids" or not named
 
 
 def story(item: Item, most: int = 20) -> list[Told]:
@@ -202,7 +222,18 @@ def _midnight(day: date) -> datetime:
     return make_aware(datetime.combine(day, time()))
 
 
-def _words(name: str, value: Any, event: Event) -> str:
+def _named(ids: Iterable[Any], labels: dict[int, str]) -> str:
+    names = [labels.get(pk, _("label %(number)s") % {"number": pk}) for pk in ids]
+    return ", ".join(names) or _("none of these")
+
+
+def _words(name: str, value: Any, event: Event, labels: dict[int, str]) -> str:
+    if not value and not isinstance(value, bool | list) and (event.action, name) in NOTHING:
+        return str(NOTHING[event.action, name])
+    if name == "gold" and value:
+        return _(" or ").join(_named(one, labels) for one in value)
+    if name == "label_ids" and value is not None:
+        return _named(value, labels)
     if value == "" and name in CHOICES and "" in CHOICES[name]:
         return str(CHOICES[name][""])
     if value is None or value in ("", [], {}):

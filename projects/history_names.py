@@ -7,7 +7,7 @@ from typing import Any, Final
 from django.utils.translation import gettext_lazy
 
 from projects import policy_names
-from projects.models import Item, Membership, Project, Resolution
+from projects.models import GuidelineVersion, Item, Membership, Project, Resolution
 
 TITLES: Final = {
     "project.created": gettext_lazy("Project created"),
@@ -51,6 +51,7 @@ TITLES: Final = {
     "person.recovered": gettext_lazy("Above the bar again"),
     "person.excluded": gettext_lazy("Votes no longer count"),
     "person.included": gettext_lazy("Votes count again"),
+    "person.recounted": gettext_lazy("Items judged anew without or with these votes"),
     "person.changed": gettext_lazy("May be asked otherwise"),
     "person.asked_others": gettext_lazy("Others asked about the same items"),
     "gold.confirmed": gettext_lazy("Known item added"),
@@ -168,6 +169,46 @@ NAMES: Final = {
     "email": gettext_lazy("E-mail"),
     "good_rows_only": gettext_lazy("Without the bad rows"),
     "model": gettext_lazy("Model"),
+    "gold": gettext_lazy("Right answer"),
+    "label_ids": gettext_lazy("Answer"),
+    "assigned": gettext_lazy("Handed to"),
+    "votes": gettext_lazy("Has a vote"),
+    "asked again": gettext_lazy("Items asked again"),
+    "people": gettext_lazy("People"),
+    "done": gettext_lazy("Done"),
+    "of": gettext_lazy("Out of"),
+    "dropped": gettext_lazy("Items left out"),
+    "warned": gettext_lazy("Warned"),
+    "answers": gettext_lazy("Answers to known items"),
+    "changed": gettext_lazy("Labels changed"),
+    "reopened": gettext_lazy("Items asked again"),
+    "settled": gettext_lazy("Items settled again"),
+    "qualified": gettext_lazy("May label"),
+}
+# What a field is called in one kind of event, where elsewhere it is something else.
+NAMES_IN: Final = {
+    ("person.warned", "right"): gettext_lazy("Known items right"),
+    ("person.recovered", "right"): gettext_lazy("Known items right"),
+    ("person.paused", "right"): gettext_lazy("Known items right"),
+    ("person.lifted", "right"): gettext_lazy("Known items right"),
+    ("member.qualified", "right"): gettext_lazy("Known items right"),
+    ("guidelines.followed", "items"): gettext_lazy("Items that were touched"),
+    ("person.excluded", "items"): gettext_lazy("Items with a vote"),
+    ("person.included", "items"): gettext_lazy("Items with a vote"),
+    ("spot.checked", "right"): gettext_lazy("The check agrees"),
+}
+# Guidelines have a page of their own; versions stand in the subject; the rest is for the machine.
+HIDDEN: Final = frozenset({"text", "version", "member", "dispute", "disputed", "project", "at"})
+# The ids between which items were counted anew.
+HIDDEN_IN: Final = frozenset({("person.recounted", "first"), ("person.recounted", "last")})
+# What nothing means in one kind of event.
+NOTHING: Final[dict[tuple[str, str], Any]] = {
+    ("guidelines.followed", "items"): gettext_lazy("none: no label had to be looked at again"),
+    ("dispute.assigned", "assigned"): gettext_lazy("whoever comes first"),
+    ("gold.confirmed", "gold"): "",
+    ("gold.voided", "gold"): gettext_lazy("none: no known item any more"),
+    ("spot.checked", "label_ids"): gettext_lazy("nobody can tell"),
+    ("person.changed", "quota"): gettext_lazy("as for everybody"),
 }
 CHOICES: Final[dict[str, dict[str, Any]]] = {
     "media": dict(Project.Media.choices),
@@ -180,6 +221,12 @@ CHOICES: Final[dict[str, dict[str, Any]]] = {
     "mode": policy_names.MODES,
     "learner": policy_names.LEARNERS,
     "class_weights": policy_names.CLASS_WEIGHTS,
+    "kind": dict(GuidelineVersion.Kind.choices),
+    "paused": {
+        "": gettext_lazy("no"),
+        Membership.Pause.GOLD: gettext_lazy("by the rule"),
+        Membership.Pause.LEAD: gettext_lazy("by a lead"),
+    },
     # How an item stands, and how a settled one came to its label.
     "item": {
         Item.State.OPEN: gettext_lazy("Open: people are asked"),
