@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from projects import audit
 from projects.errors import Refused
 from projects.models import Membership, Project
-from projects.trust import calibration
+from projects.trust import calibration, standing
 
 
 def members(project: Project) -> QuerySet[Membership]:
@@ -73,7 +73,7 @@ def deactivate(membership: Membership, actor: AbstractBaseUser) -> None:
     audit.record(
         held, actor, "member.left", str(member.user), before={"active": True}, after={"active": False}
     )
-    calibration.resize(held)
+    standing.stop(member)
 
 
 def _keep_an_admin(project: Project, member: Membership) -> None:

@@ -120,19 +120,24 @@ def test_nine_of_ten_is_agreement_enough():
     assert not calibration.apart([])
 
 
-def test_places_follow_who_joins_and_who_leaves(project):
+def test_places_follow_who_joins_and_who_leaves(project, django_capture_on_commit_callbacks):
     admin = make_admin(project)
     zoe = people.add(project, admin.user, make_member(make_project(), "Zoe").user, "annotator")[0]
     live = QueueEntry.objects.filter(stream="calibrate")
     assert set(live.values_list("places", "free")) == {(3, 3)}
-    people.deactivate(zoe, admin.user)
+    with django_capture_on_commit_callbacks(execute=True):
+        people.deactivate(zoe, admin.user)
     assert set(live.values_list("places", "free")) == {(2, 2)}
 
 
-def test_an_item_is_decided_when_the_last_person_to_wait_for_leaves(project):
+def test_an_item_is_decided_when_the_last_person_to_wait_for_leaves(
+    project, django_capture_on_commit_callbacks
+):
     ben, mira = crew(project)
     item = label_next(ben, project.labels.first())
-    people.deactivate(mira, make_admin(project).user)
+    admin = make_admin(project)
+    with django_capture_on_commit_callbacks(execute=True):
+        people.deactivate(mira, admin.user)
     assert Item.objects.get(pk=item.pk).state == "settled"
 
 

@@ -7,7 +7,6 @@ here holds the membership first, and writes one event for each change.
 from __future__ import annotations
 
 from datetime import datetime
-from functools import partial
 from typing import Any, Final
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -20,7 +19,7 @@ from django.utils.translation import gettext_lazy
 
 from projects import audit
 from projects.errors import Refused
-from projects.models import Annotation, Assignment, Item, Membership, Policy, QueueEntry
+from projects.models import Annotation, Item, Membership, Policy, QueueEntry
 from projects.quality.standing import Standing, standing
 from projects.trust import gold, notices
 
@@ -66,11 +65,12 @@ def review(membership: Membership, policy: Policy, at: datetime) -> None:
             paused_at=at,
             paused_by=_Pause.GOLD,
         )
-        _stop(member)
+        stop(member)
         _tell(member, "person.paused")
     elif found.state != "paused" and member.paused_at is not None and not by_hand:
         warned = member.warned_at if found.state == "warned" else None
         _change(member, None, "person.lifted", found, warned_at=warned, paused_at=None, paused_by="")
+        start(member)
         _tell(member, "person.lifted")
     elif found.state == "warned" and member.warned_at is None:
         _change(member, None, "person.warned", found, warned_at=at)
@@ -90,7 +90,7 @@ def pause(membership: Membership, lead: AbstractBaseUser, reason: str, at: datet
     if member.paused_at is not None:
         raise Refused(_("This person is paused already."))
     _change(member, lead, "person.paused", reason=reason, paused_at=at or now(), paused_by=_Pause.LEAD)
-    _stop(member)
+    stop(member)
     _tell(member, "person.paused", lead)
 
 
@@ -119,6 +119,7 @@ def lift(membership: Membership, lead: AbstractBaseUser, reason: str, at: dateti
         paused_by="",
         lifted_at=lifted,
     )
+    start(member)
     _tell(member, "person.lifted", lead)
 
 
@@ -204,33 +205,22 @@ def _facts(member: Membership) -> dict[str, Any]:
     }
 
 
-def _stop(member: Membership) -> None:
-    """Give back what a person holds: others get it, at its place in the ranking."""
-    from projects import queue
+def stop(member: Membership) -> None:
+    """Give back what a person holds, for others, at its place in the ranking; nothing waits for the person.
+
+    The caller holds the membership.
+    """
+    from projects import leaving, queue
 
     queue.give_back(member)
-    transaction.on_commit(partial(_let_stand, member))
+    leaving.gone(member)
 
 
-@transaction.atomic
-def _let_stand(member: Membership) -> None:
-    """Let items that a lead sent back to somebody who is paused rest on what the person said before.
+def start(member: Membership) -> None:
+    """Ask a person about the first items, like everybody."""
+    from projects import leaving
 
-    Nobody waits for an answer that cannot come. After commit, for the pause may come with an answer, which
-    holds an item already.
-    """
-    from projects import settle
-
-    back = Assignment.objects.filter(
-        project_id=member.project_id,
-        annotator_id=member.user_id,
-        state=Assignment.State.SENT_BACK,
-        entry__stream=QueueEntry.Stream.RETURNED,
-    )
-    held = back.order_by("pk").select_for_update(of=("self",), no_key=True)
-    rows = list(held.values_list("pk", "item_id"))
-    Assignment.objects.filter(pk__in=[pk for pk, _ in rows]).update(state=Assignment.State.SUBMITTED)
-    settle.rejudge_items(member.project, [item for _, item in rows], audit.by(member.project, None))
+    leaving.back(member.project)
 
 
 def _tell(member: Membership, kind: str, lead: AbstractBaseUser | None = None) -> None:
