@@ -139,6 +139,16 @@ def test_a_label_that_a_proven_model_holds_for_impossible_is_disputed():
     assert "1 %" in event.reason
 
 
+def test_what_was_raised_before_keeps_nothing_else_from_being_found():
+    project = project_with({"model_per_day": 1}, model_proven=True)
+    before, fresh = settled(project, 0.001), settled(project, 0.01)
+    Dispute.objects.create(
+        project=project, item=before, reasons=["model"], state="dismissed", opened_at=now() - 2 * DAY
+    )
+    assert escalation.scan(project, now()) == 1
+    assert Dispute.objects.get(state="open").item == fresh
+
+
 def test_the_same_is_not_disputed_twice_and_not_after_a_lead_decided():
     project = project_with(model_proven=True)
     item = settled(project, 0.01)
