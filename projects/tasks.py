@@ -102,9 +102,13 @@ def estimate() -> None:
 
 @shared_task
 def watch_people() -> None:
-    """Tell leads of new signs in people's records; doing it twice tells nothing twice."""
+    """Tell leads of new signs in people's records, and decide what waits for people who have gone.
+
+    Doing it twice tells nothing twice.
+    """
     for project in Project.objects.filter(state=Project.State.ACTIVE):
         signs.watch(project, now())
+        settle.look_again(project)
 
 
 @shared_task

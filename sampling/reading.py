@@ -15,7 +15,7 @@ from django.conf import settings as site
 from django.core.files.storage import default_storage
 from django.db.models import Count, F, Max, Q, QuerySet
 
-from projects import queries, queue, serving
+from projects import queries, serving
 from projects.models import Annotation, Item, Label, Policy, Project, QueueEntry
 from sampling import feedback, figures, shards, snapshots, wishes
 from sampling.core.arrays import BoolArray, FloatArray, IntArray, State, chunks
@@ -200,8 +200,9 @@ def _unaskable(project: Project) -> set[int]:
         Q(item__state=Item.State.SETTLED) | Q(stream__in=serving.LASTING) | Q(free__lt=F("places"))
     )
     votes = queries.current(Annotation.objects.filter(project=project, kind__in=Annotation.COUNTED))
-    by_item = votes.order_by().values("item").annotate(number=Count("pk"))
-    spent = by_item.filter(number__gte=queue.crew(project.pk))
+    crew = queries.crew(project.pk)
+    by_item = votes.filter(annotator__in=crew.values("user")).order_by().values("item")
+    spent = by_item.annotate(number=Count("pk")).filter(number__gte=max(1, crew.count()))
     return {*asked.values_list("item_id", flat=True), *spent.values_list("item", flat=True)}
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from django.utils.timezone import now
 
-from projects import actions, people, queue, settle
+from projects import actions, people, queue, settle, tasks
 from projects.models import Assignment, Dispute, Item, Membership, QueueEntry
 from projects.trust import calibration, exclusion, standing
+from sampling import reading
 from tests.factories import answer, make_admin, make_items, make_lead, make_member, make_project, submission
 from tests.test_disputes import TWICE, make_dispute
 from tests.test_disputes import settle as decide
@@ -176,6 +177,26 @@ def test_what_nobody_can_answer_any_more_is_looked_at_again():
     assert settle.look_again(project) == 1
     assert fresh(item).state == "settled"
     assert settle.look_again(project) == 0
+
+
+def test_the_tick_finds_what_waits_for_people_who_have_gone():
+    project, (ann, ben) = team()
+    answer(ann, project.items.get(), project.labels.first())
+    Membership.objects.filter(pk=ben.pk).update(active=False)
+    tasks.watch_people()
+    assert project.items.get().state == "settled"
+
+
+def test_what_everybody_left_has_answered_is_picked_for_nobody_again():
+    project, (ann, ben, zoe) = team(3, items=2, overlap=1)
+    first, second = project.items.order_by("number")
+    for person in (ann, zoe):
+        answer(person, first, project.labels.first())
+    answer(zoe, second, project.labels.first())
+    standing.pause(zoe, make_lead(project).user, "Away")
+    assert reading._unaskable(project) == set()
+    answer(ben, first, project.labels.first())
+    assert reading._unaskable(project) == {first.pk}
 
 
 # --- flags that open no dispute, senior people who skip --------------------------------
