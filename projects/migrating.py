@@ -153,15 +153,29 @@ def _agreeing(version: GuidelineVersion, gone: int) -> list[int]:
 def _judge_anew(version: GuidelineVersion, ids: Sequence[int], act: Act) -> None:
     """Dismiss these disputes and let the votes decide, but for items that somebody answers at this moment."""
     _assignments, items = staleness.hold(ids)
-    at, held = timezone.now(), [item.pk for item in items]
+    at, held = timezone.now(), {item.pk: item for item in items}
     disputes = Dispute.objects.filter(
-        item__in=held, state=Dispute.State.OPEN, opened_at__lt=version.created_at
+        item__in=list(held), state=Dispute.State.OPEN, opened_at__lt=version.created_at
     ).order_by("pk")
     free = [one for one in disputes.select_for_update(no_key=True) if _BY_VOTES.issuperset(one.reasons)]
     for one in free:
         one.state, one.closed_at = Dispute.State.DISMISSED, at
+        _record_dismissed(version, held[one.item_id], act)
     Dispute.objects.bulk_update(free, ["state", "closed_at"])
     settle.rejudge_items(version.project, [one.item_id for one in free], act, at)
+
+
+def _record_dismissed(version: GuidelineVersion, item: Item, act: Act) -> None:
+    audit.record(
+        version.project,
+        version.created_by,
+        "dispute.dismissed",
+        _("Item %(number)d") % {"number": item.number},
+        before={"state": Item.State.DISPUTED},
+        reason=act.reason,
+        item=item,
+        bulk=act.bulk,
+    )
 
 
 def _map(item: Item, gone: int, into: int, act: Act, at: datetime) -> None:

@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from projects import queue, returning, settle
+from projects import queue, returning, settle, votes
 from projects.audit import Act
 from projects.errors import Refused
 from projects.models import Annotation, Dispute, Item, Label, Project, QueueEntry, Resolution
@@ -62,10 +62,9 @@ def known_item(dispute: Dispute) -> bool:
     return Item.objects.filter(asked, pk=dispute.item_id).exists()
 
 
-def named(item_id: int) -> set[int]:
-    """The ids of all labels that somebody's present answer names."""
-    said = Annotation.objects.filter(item_id=item_id, superseded_by=None, kind=Annotation.Kind.ANSWER)
-    return {pk for labels in said.values_list("labels", flat=True) for pk in labels}
+def named(item: Item) -> set[int]:
+    """The ids of all labels that somebody's present answer counts for."""
+    return {pk for labels in votes.answers(item) for pk in labels}
 
 
 def apply(item: Item, resolution: Resolution, act: Act) -> None:
@@ -77,7 +76,9 @@ def apply(item: Item, resolution: Resolution, act: Act) -> None:
         settle.become(item, act, resolution.created_at)
         asked = returning.send_back(item, resolution.note, resolution.created_at)
         address = reverse("label", args=[item.project_id])
-        notices.tell(asked, act.project, "dispute.returned", address, number=item.number)
+        notices.tell(
+            asked, act.project, "dispute.returned", address, number=item.number, numbers=[item.number]
+        )
         return
     settle.apply_resolution(item, resolution, act)
     if resolution.outcome == _Outcome.SENT_BACK:
@@ -95,9 +96,18 @@ def tell_overruled(item: Item, resolution: Resolution, project: Project) -> None
         return
     said = Annotation.objects.filter(item=item, superseded_by=None, kind__in=Annotation.COUNTED)
     rows = said.exclude(stream=QueueEntry.Stream.GOLD).values_list("annotator_id", "kind", "labels")
-    overruled = [person for person, kind, labels in rows if not _taken(resolution, kind, labels)]
+    known = votes.named(project)
+    overruled = [
+        person for person, kind, labels in rows if not _taken(resolution, kind, votes.meant(labels, known))
+    ]
     address = reverse("comment", args=[item.project_id, item.number])
     notices.tell(overruled, project, "dispute.decided", address, number=item.number)
+
+
+def untell(item: Item, project: Project) -> None:
+    """Withdraw what nobody has read yet of a decision that is taken back."""
+    for kind in ("dispute.decided", "dispute.returned"):
+        notices.withdraw(project, kind, item.number)
 
 
 def _taken(resolution: Resolution, kind: str, labels: list[int]) -> bool:
@@ -144,8 +154,7 @@ def _labels(project: Project, item: Item, decision: Decision) -> list[Label]:
 
 def _by_votes(item: Item, labels: list[Label]) -> list[Label]:
     """Most votes first; with as many votes they stay in the order in which people see them."""
-    said = Annotation.objects.filter(item=item, superseded_by=None, kind=Annotation.Kind.ANSWER)
-    cast = [pk for labels in said.values_list("labels", flat=True) for pk in labels]
+    cast = [pk for answer in votes.answers(item) for pk in answer]
     return sorted(labels, key=lambda label: -cast.count(label.pk))
 
 
@@ -154,11 +163,10 @@ def _said_by_somebody(item: Item, decision: Decision) -> bool:
     if decision.outcome == _Outcome.SENT_BACK:
         return True
     if decision.outcome == _Outcome.BOTH:
-        return named(item.pk).issuperset(decision.labels)
+        return named(item).issuperset(decision.labels)
     said = Annotation.objects.filter(item=item, superseded_by=None)
     if decision.outcome == _Outcome.BAD_ITEM:
         return said.filter(kind=Annotation.Kind.FLAG).exists()
     if decision.outcome == _Outcome.CANT_TELL:
         return said.filter(kind=Annotation.Kind.CANT_TELL).exists()
-    answers = said.filter(kind=Annotation.Kind.ANSWER).values_list("labels", flat=True)
-    return sorted(set(decision.labels)) in [sorted(labels) for labels in answers]
+    return sorted(set(decision.labels)) in votes.answers(item)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from statistics import median
@@ -37,6 +37,11 @@ class Vote:
     left_out: bool = False
     # Given before the labels changed their meaning: it decides nothing any more.
     outdated: bool = False
+
+    @property
+    def offered(self) -> bool:
+        """Whether it may be taken: its labels are still in use."""
+        return all(label.retired_at is None for label in self.labels)
 
     @property
     def key(self) -> str:
@@ -97,10 +102,10 @@ def lettered(
     return [
         Vote(
             letter=LETTERS[at] if at < len(LETTERS) else str(at + 1),
-            labels=[labels[pk] for pk in annotation.labels if pk in labels],
+            labels=[labels[pk] for pk in meant(annotation.labels, labels) if pk in labels],
             kind=annotation.kind,
             note=annotation.note,
-            choice=choice_of(annotation.kind, annotation.labels),
+            choice=choice_of(annotation.kind, meant(annotation.labels, labels)),
             person=str(annotation.annotator),
             fast=annotation.active_ms is not None and annotation.active_ms < fastest_ms,
             left_out=annotation.excluded_at is not None,
@@ -108,6 +113,23 @@ def lettered(
         )
         for at, annotation in enumerate(cast)
     ]
+
+
+def meant(ids: Iterable[int], labels: Mapping[int, Label]) -> list[int]:
+    """What an answer's label ids count for, in order: a merged label for the one that it became."""
+    found = set()
+    for pk in ids:
+        while pk in labels and (into := labels[pk].merged_into_id):
+            pk = into
+        found.add(pk)
+    return sorted(found)
+
+
+def answers(item: Item) -> list[list[int]]:
+    """The label ids that each present answer to an item counts for; nothing of «can't tell» and flags."""
+    labels = {label.pk: label for label in Label.objects.filter(project=item.project_id)}
+    present = Annotation.objects.filter(item=item, superseded_by=None, kind=Annotation.Kind.ANSWER)
+    return [meant(one, labels) for one in present.values_list("labels", flat=True)]
 
 
 def alone(annotation: Annotation, labels: dict[int, Label]) -> Vote:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
-from projects import guidelines, migrating
+from projects import disputes, guidelines, migrating
 from projects.labelset import Draft
 from projects.migrating import Merge, Split
-from projects.models import Annotation
+from projects.models import Annotation, Dispute, Event, Notice, Policy
+from projects.trust import staleness
 from tests.factories import answer, make_member, make_project
 from tests.test_setup_pages import HTMX
 
@@ -133,3 +134,56 @@ def test_a_page_without_figures_since_a_breaking_change_leads_to_those_before(cl
     assert "0 have an answer" in page
     assert 'href="#apart"' in page
     assert "Agreement sample, version 1" in page
+
+
+def disputed(project, *labels):
+    people = [make_member(project, name) for name in ("Ben", "Mira")]
+    item = project.items.order_by("number").first()
+    Policy.objects.update(max_overlap=2)
+    for person, label in zip(people, labels, strict=True):
+        answer(person, item, label)
+    return Dispute.objects.get(item=item)
+
+
+def decide(client, dispute, label):
+    dispute.refresh_from_db()
+    form = {"version": dispute.version, "choice": f"labels:{label.pk}", "reason": "slip"}
+    return client.post(at("dispute", dispute.project, dispute.pk), form)
+
+
+def test_votes_in_dispute_show_and_count_as_the_label_that_is_left(client, project, ada):
+    card, transfer, cash = project.labels.all()
+    dispute = disputed(project, card, cash)
+    merged(project, ada)
+    staleness.follow(project.pk)
+    page = client.get(at("dispute", project, dispute.pk)).content.decode()
+    assert f'value="labels:{transfer.pk}" required' in page
+    assert f'value="labels:{card.pk}"' not in page
+    assert f"labels:{transfer.pk}" in disputes.answers_of(project.pk)[dispute.pk]
+    # One of the votes: it needs no note.
+    assert decide(client, dispute, transfer).status_code == 302
+    told = Notice.objects.filter(kind="dispute.decided").values_list("user__name", flat=True)
+    assert list(told) == ["Mira"]
+
+
+def test_the_retired_label_of_a_split_is_an_old_answer_and_no_choice(client, project, ada):
+    card, _, cash = project.labels.all()
+    dispute = disputed(project, card, cash)
+    split(project, ada)
+    staleness.follow(project.pk)
+    page = client.get(at("dispute", project, dispute.pk)).content.decode()
+    assert "old answer" in page
+    assert f'value="labels:{card.pk}"' not in page
+    assert f'value="labels:{cash.pk}" required' in page
+
+
+def test_a_dispute_that_a_merge_ends_is_dismissed_in_the_history(project, ada):
+    card, transfer, _ = project.labels.all()
+    dispute = disputed(project, card, transfer)
+    merged(project, ada)
+    staleness.follow(project.pk)
+    dispute.refresh_from_db()
+    item = project.items.get(pk=dispute.item_id)
+    assert (dispute.state, item.settled_labels) == ("dismissed", [transfer.pk])
+    event = Event.objects.get(action="dispute.dismissed")
+    assert (event.item, event.reason) == (item, "One label.")
