@@ -23,7 +23,7 @@ from projects.resolving import Acting, Decision
 MOST: Final = 200
 PREVIEW: Final = 10
 # These ask for a look of their own.
-SINGLE: Final = {Dispute.Reason.FLAG, Dispute.Reason.GOLD}
+SINGLE: Final = {Dispute.Reason.FLAG, Dispute.Reason.GOLD, Dispute.Reason.SPOT}
 # What may be decided of many.
 OUTCOMES: Final = {
     Resolution.Outcome.LABELLED,
@@ -48,6 +48,11 @@ class Group:
         """Ten of them, drawn by a keyed hash: the same ten at every look, whoever chose the first."""
         return sorted(self.disputes, key=_lot)[:PREVIEW]
 
+    def together(self) -> list[Dispute]:
+        """Those that one form decides: the preview, then the most urgent of the others."""
+        shown = self.preview()
+        return [*shown, *(one for one in self.disputes if one not in shown)][:MOST]
+
 
 @dataclass
 class Done:
@@ -61,7 +66,7 @@ class Done:
 def group(dispute: Dispute, lead: Membership) -> Group | None:
     """Those that this lead could decide together with ``dispute``, or None where it stands alone.
 
-    What somebody flagged, known items, own votes and what another lead has taken are left out.
+    What somebody flagged, known items, spot checks, own votes and what another lead has taken are left out.
     """
     keys = disputes.answers_of(lead.project_id)
     if dispute.state != Dispute.State.OPEN or dispute.pk not in keys:

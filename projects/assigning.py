@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import transaction
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from projects import audit, disputes
 from projects.errors import Refused
-from projects.models import Dispute, Event, Membership
+from projects.models import Comment, Dispute, Event, Membership
 from projects.trust import notices, talk
 from projects.votes import voted_on
 
@@ -39,12 +41,21 @@ def ask(dispute_id: int, lead: Membership, colleague_id: int, text: str = "") ->
     colleague = next((one for one in able if one.user_id == colleague_id), None)
     if colleague is None:
         raise Refused(_("Choose a lead who has not judged the item."))
-    if text.strip():
-        talk.add(lead, dispute.item, text)
+    question = talk.add(lead, dispute.item, text) if text.strip() else None
     address = reverse("dispute", args=[lead.project_id, dispute.pk])
     number, by = dispute.item.number, str(lead.user)
     notices.tell([colleague.user_id], lead.project, ASSIGNED, address, number=number, by=by)
-    return _give(dispute, lead, colleague)
+    return _give(dispute, lead, colleague, question)
+
+
+def question(dispute: Dispute) -> Comment | None:
+    """What the lead who handed an open dispute over last asked about it."""
+    asked = Event.objects.filter(item_id=dispute.item_id, action=ASSIGNED, at__gte=dispute.opened_at)
+    newest = asked.filter(after__has_key="comment").order_by("-pk").first()
+    if newest is None or dispute.state != Dispute.State.OPEN:
+        return None
+    after: dict[str, Any] = newest.after or {}
+    return Comment.objects.filter(pk=after["comment"]).select_related("author").first()
 
 
 def model_shown(dispute: Dispute, lead: Membership) -> None:
@@ -66,9 +77,11 @@ def _held(dispute_id: int, lead: Membership) -> Dispute:
     return dispute
 
 
-def _give(dispute: Dispute, lead: Membership, to: Membership | None) -> Dispute:
+def _give(
+    dispute: Dispute, lead: Membership, to: Membership | None, question: Comment | None = None
+) -> Dispute:
     was = dispute.assigned_to
-    if (was.pk if was else None) == (to.user_id if to else None):
+    if (was.pk if was else None) == (to.user_id if to else None) and question is None:
         return dispute
     dispute.assigned_to = to.user if to else None
     dispute.save(update_fields=["assigned_to"])
@@ -78,7 +91,7 @@ def _give(dispute: Dispute, lead: Membership, to: Membership | None) -> Dispute:
         ASSIGNED,
         _("Item %(number)d") % {"number": dispute.item.number},
         before={"assigned": str(was) if was else None},
-        after={"assigned": str(to.user) if to else None},
+        after={"assigned": str(to.user) if to else None, **({"comment": question.pk} if question else {})},
         item=dispute.item,
     )
     return dispute

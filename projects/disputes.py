@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, TextField
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, TextField
 from django.db.models.functions import Cast
 from django.utils.timezone import now
 
@@ -104,11 +104,13 @@ def answers_of(project_id: int) -> dict[int, str]:
         item__state=Item.State.DISPUTED,
         superseded_by=None,
         kind__in=Annotation.COUNTED,
+        guideline_version__gte=F("item__votes_from"),
     ).exclude(annotator__in=void.values("user"))
+    known = {label.pk: label for label in Label.objects.filter(project_id=project_id)}
     found: dict[int, set[str]] = {}
     for item_id, kind, labels in said.values_list("item_id", "kind", "labels"):
         if item_id in by_item:
-            found.setdefault(by_item[item_id], set()).add(votes.choice_of(kind, labels))
+            found.setdefault(by_item[item_id], set()).add(votes.choice_of(kind, votes.meant(labels, known)))
     return {pk: key_of(choices) for pk, choices in found.items()}
 
 
@@ -200,14 +202,20 @@ def askable(project_id: int, item: Item) -> bool:
     return bool(queries.askable(project_id, item.pk))
 
 
+def told(item: Item) -> bool:
+    """Whether leads may learn who said what: not while the item is asked about or waits for a decision."""
+    return item.state in (Item.State.SETTLED, Item.State.EXCLUDED)
+
+
 def summary(project: Project, dispute: Dispute) -> dict[str, Any]:
-    """Who said what, and what was decided: for after the decision."""
+    """What was decided, and who said what, where that may be ``told``: for after the decision."""
     resolution, labels = dispute.resolution, votes.named(project)
     return {
         "dispute": dispute,
         "item": dispute.item,
         "resolution": resolution,
         "labels": [labels[pk] for pk in resolution.labels if pk in labels],
+        "told": told(dispute.item),
         "votes": votes.votes(project, dispute.item),
         "flags": votes.flags(dispute.item),
         "together": Resolution.objects.filter(bulk=resolution.bulk).count() if resolution.bulk else 0,

@@ -213,6 +213,30 @@ def test_the_page_shows_how_many_decides_and_takes_back(client, project):
     assert client.post(where, {"undo": "x"}).status_code == 302
 
 
+def test_only_what_is_ticked_or_not_shown_is_decided(client, project):
+    client.force_login(make_lead(project).user)
+    where = reverse("dispute-bulk", args=[project.pk, first(project).pk])
+    html = client.get(where).content.decode()
+    assert (html.count('name="seen" form="decision"'), html.count('type="hidden" name="seen"')) == (10, 2)
+    assert "Open item 3" in client.get(f"{where}?all").content.decode()
+    assert client.get(f"{where}?all").content.decode().count('name="seen" form="decision"') == 12
+    form = {"choice": f"labels:{project.labels.first().pk}", "reason": "slip"}
+    refused = client.post(where, form)
+    assert (refused.status_code, "Tick at least one" in refused.content.decode()) == (422, True)
+    odd = project.disputes.get(item__number=3)
+    ticked = [f"{one.pk}:{one.version}" for one in project.disputes.exclude(pk=odd.pk)]
+    again = client.post(f"{where}?all", {**form, "seen": ticked, "choice": ""}).content.decode()
+    assert again.count(" checked>") == 11 + 2  # and the two labels that were voted for
+    client.post(where, {**form, "seen": ticked})
+    assert list(project.disputes.filter(state="open")) == [odd]
+
+
+def test_what_is_shown_is_among_those_that_one_form_decides(project, monkeypatch):
+    monkeypatch.setattr(alike, "MOST", 10)
+    group = alike.group(first(project), make_lead(project))
+    assert set(group.preview()) == set(group.together())
+
+
 def test_a_dispute_without_others_like_it_has_no_such_page(client, project):
     lead = make_lead(project)
     client.force_login(lead.user)

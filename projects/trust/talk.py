@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from django.db import transaction
+from django.db.models import Q
 from django.urls import reverse
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
@@ -93,7 +94,8 @@ def of_items(member: Membership, item_ids: Iterable[int]) -> dict[int, list[Rema
     found = Comment.objects.filter(item_id__in=list(item_ids), project_id=member.project_id)
     comments = list(found.select_related("author").order_by("pk"))
     leads = set(notices.leads(member.project)) if comments else set()
-    waiting = Dispute.objects.filter(item__in={one.item_id for one in comments}, state=Dispute.State.OPEN)
+    undecided = Q(state=Dispute.State.OPEN) | Q(state=Dispute.State.SENT_BACK, item__state=Item.State.OPEN)
+    waiting = Dispute.objects.filter(undecided, item__in={one.item_id for one in comments})
     blind = set(waiting.values_list("item_id", flat=True)) if comments else set()
     named = []
     for one in comments:

@@ -55,6 +55,8 @@ def bulk(request: HttpRequest, project_id: int, dispute_id: int) -> HttpResponse
 
 def _decide(request: HttpRequest, member: Membership, dispute: Dispute) -> HttpResponse:
     given = dispute_page.filled(request.POST)
+    if "seen" not in request.POST:
+        return _page(request, member, dispute, Shown(_("Tick at least one of them."), given, status=422))
     try:
         done = alike.decide(member, dispute_page.decision(request.POST, given), _seen(request))
     except resolving.Stale as stale:
@@ -104,26 +106,38 @@ def _page(request: HttpRequest, member: Membership, dispute: Dispute, shown: Sho
         "filled": shown.filled,
     }
     if group:
-        context.update(_group(member, group))
+        context.update(_group(member, group, whole="all" in request.GET))
+        left = _left(request, context["together"])
+        context.update(left=left, number=len(context["together"]) - len(left))
     elif not shown.refusal:
         return redirect("dispute", member.project_id, dispute.pk)
     return render(request, "projects/dispute_bulk.html", context, status=shown.status)
 
 
-def _group(member: Membership, group: alike.Group) -> dict[str, Any]:
+def _left(request: HttpRequest, together: list[Dispute]) -> set[int]:
+    """Those that a refused form left out: not ticked again."""
+    ticked = _seen(request)
+    return {one.pk for one in together if one.pk not in ticked} if ticked else set()
+
+
+def _group(member: Membership, group: alike.Group, *, whole: bool) -> dict[str, Any]:
     project, labels = member.project, votes.named(member.project)
-    together = group.disputes[: alike.MOST]
+    together = group.together()
+    shown = together if whole else group.preview()
     names = {pk: label.name for pk, label in labels.items()}
     choices = [
         Choice(letter, choice, votes.worded(choice, names), _of(choice, labels))
         for letter, choice in zip(votes.LETTERS, group.answers.split("~"), strict=False)
+        if all(label.retired_at is None for label in _of(choice, labels))
     ]
     leaning = next((label for label in labels.values() if label.position == group.leaning), None)
     gold = Resolution.Reason.GOLD_WRONG
     return {
         "together": together,
         "all": len(group.disputes),
-        "rows": disputes.rows(project, group.preview(), member.user_id),
+        "rows": disputes.rows(project, shown, member.user_id),
+        "unseen": together[len(shown) :],
+        "whole": whole,
         "choices": choices,
         "leaning": leaning,
         "multi": project.task == Project.Task.MULTI,

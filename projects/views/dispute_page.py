@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.timezone import now
 
-from projects import alike, disputes, labelset, outcomes, precedents, returning, votes
+from projects import alike, assigning, disputes, labelset, outcomes, precedents, returning, votes
 from projects.models import Dispute, Label, Membership, Project, Resolution
 from projects.trust import talk
 from projects.views import stories
@@ -56,6 +56,7 @@ def page(request: HttpRequest, member: Membership, dispute: Dispute, shown: Show
         "reasons": disputes.reasons(dispute),
         "votes": cast,
         "flags": votes.flags(item),
+        "question": assigning.question(dispute),
         "before": precedents.before(dispute, votes.named(project)),
         "late": is_open and dispute.due_at is not None and dispute.due_at < now(),
         "own": votes.voted_on(item.pk, member.user_id),
@@ -67,8 +68,8 @@ def page(request: HttpRequest, member: Membership, dispute: Dispute, shown: Show
         "following": disputes.next_for(project.pk, member.user_id, dispute),
         "opinion": precedents.opinion(project, item) if shown.model else None,
         "recent": precedents.recent(project, given.values(), item.pk),
-        "earlier": precedents.earlier(project, dispute),
-        "story": stories.story(project, item, names=not is_open),
+        "decided_before": precedents.earlier(project, dispute),
+        "story": stories.story(project, item, names=not is_open and disputes.told(item)),
         "remarks": talk.remarks(member, item),
         "naming": naming,
         "guidelines": others,

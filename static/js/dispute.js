@@ -15,9 +15,13 @@ function requireNote() {
   note.required = Boolean(chosen) && (!("said" in chosen.dataset) || Boolean(unsaid));
 }
 
+// Arrows walk through the answers: only who means one is taken on to its boxes.
+let byArrow = false;
+
 form?.addEventListener("change", (event) => {
   if (event.target.name === "label") document.getElementById("other").checked = true;
   requireNote();
+  if (event.target.value === "both" && !byArrow) form.querySelector('input[name="accept"]')?.focus();
   // Who has chosen may know what the model says.
   if (event.target.name === "choice") document.getElementById("model-open")?.click();
 });
@@ -63,6 +67,23 @@ for (const box of document.querySelectorAll(".gap-line, .ask-lead")) {
   });
 }
 
+// While several are acceptable, the letter of a vote ticks its label; the key would otherwise take that answer alone.
+function tick(event) {
+  byArrow = event.key.startsWith("Arrow");
+  if (document.body.dataset.singleKeys === "off" || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (!form?.querySelector('[name="choice"][value="both"]:checked') || document.querySelector("dialog[open]")) return;
+  if (event.repeat || event.target.closest("input[type=search], select, textarea") || event.key.length > 1) return;
+  const vote = form.querySelector(`.vote input[aria-keyshortcuts="${CSS.escape(event.key.toLowerCase())}"]`);
+  const box = vote && form.querySelector(`[name="accept"][value="${CSS.escape(vote.value.replace("labels:", ""))}"]`);
+  if (!box) return;
+  event.preventDefault();
+  event.stopPropagation();
+  box.click();
+  box.focus();
+}
+
+document.addEventListener("keydown", tick, { capture: true });
+
 const places = { w: note, q: document.getElementById("remark") };
 
 document.addEventListener("keydown", (event) => {
@@ -78,5 +99,16 @@ document.addEventListener("keydown", (event) => {
   place.focus();
 });
 
+// How many a decision on several is for: what is ticked, and what is not shown.
+function count() {
+  const number = document.querySelectorAll('input[name="seen"]:is([type="hidden"], :checked)').length;
+  for (const place of document.querySelectorAll(".how-many")) place.textContent = number.toLocaleString();
+}
+
+document.addEventListener("change", (event) => {
+  if (event.target.name === "seen") count();
+});
+
 fold();
+if (document.querySelector(".how-many")) count();
 if (form) requireNote();

@@ -142,6 +142,58 @@ def test_alike_disputes_are_decided_and_taken_back_by_keys_alone(sign_in):
     assert settled(project) == []
 
 
+def test_letters_tick_while_several_are_acceptable(sign_in):
+    project = make_disputes(1)
+    page = open_first(sign_in, project)
+    page.keyboard.press("v")
+    boxes = page.locator('[name="accept"]')
+    expect(boxes.first).to_be_focused()
+    letter = page.locator(".vote", has_text="billing").locator("kbd").inner_text().lower()
+    page.keyboard.press(letter)
+    expect(page.get_by_role("checkbox", name="billing")).not_to_be_checked()
+    expect(page.get_by_role("radio", name="Several are acceptable")).to_be_checked()
+    page.keyboard.press(letter)
+    expect(page.locator('[name="accept"]:checked')).to_have_count(2)
+    page.keyboard.press("Enter")
+    assert not Resolution.objects.filter(dispute__project=project).exists()
+
+
+def test_a_note_in_progress_outlives_a_comment_and_a_skip(sign_in):
+    project = make_disputes(2)
+    page = open_first(sign_in, project)
+    page.keyboard.press("w")
+    page.keyboard.type("Rule 3")
+    page.keyboard.press("Escape")
+    page.keyboard.press("q")
+    page.keyboard.type("Hm")
+    page.locator(".talk form button").last.click()
+    expect(page.locator(".talk")).to_contain_text("Hm")
+    expect(page.locator("#note")).to_have_value("Rule 3")
+    page.get_by_role("link", name="Skip n").click()
+    expect(page.locator("#note")).to_have_value("")
+    page.get_by_role("link", name="Skip n").click()
+    expect(page.locator("#note")).to_have_value("Rule 3")
+    page.keyboard.press("Escape")
+    page.locator("#heading").focus()
+    page.keyboard.press("a")
+    page.keyboard.press("3")
+    expect(page.locator("#last")).to_be_visible()
+    assert page.evaluate("sessionStorage.length") == 0
+    assert Resolution.objects.get(dispute__project=project).note == "Rule 3"
+
+
+def test_one_that_is_different_is_left_out_of_many(sign_in):
+    project = make_disputes(12)
+    page = open_first(sign_in, project)
+    page.keyboard.press("z")
+    page.locator(".alike-row input").first.uncheck()
+    expect(page.locator(".how-many").first).to_have_text("11")
+    page.locator(".vote").first.click()
+    page.get_by_role("button", name="Annotator slip").click()
+    expect(page.locator("#together")).to_contain_text("11 disputes decided together")
+    assert Dispute.objects.filter(project=project, state="open").count() == 1
+
+
 def test_another_lead_is_asked_by_keys_alone(sign_in):
     project = make_disputes(2)
     make_lead(project, "Lou")
