@@ -116,6 +116,7 @@ def unmake(old: Dispute, item: Item, acting: Acting) -> Dispute:
         returning.take_back(item)
     settle.undo_resolution(item, audit.by(lead.project, lead.user, bulk=acting.bulk), at)
     known.unfollow(item, resolution, lead)
+    outcomes.untell(item, lead.project)
     old.guideline_notes.filter(state=GuidelineNote.State.OPEN).update(state=GuidelineNote.State.DROPPED)
     labels = list(Label.objects.filter(pk__in=resolution.labels))
     before = {"outcome": resolution.outcome, **_as_logged(labels)}
@@ -158,7 +159,7 @@ def _suggest(dispute: Dispute, decision: Decision, labels: list[Label], lead: Me
     text = decision.line.strip()[:NOTE_LENGTH]
     if not text:
         return
-    concerned = sorted({label.pk for label in labels} | outcomes.named(dispute.item_id))
+    concerned = sorted({label.pk for label in labels} | outcomes.named(dispute.item))
     GuidelineNote.objects.create(
         project_id=dispute.project_id,
         dispute=dispute,
