@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, override
 
 from projects.models import Membership, Notice
+from projects.trust import notices as found
 from projects.trust.notice_words import sentence
 
 # What is read in the page by then needs no mail; what waited so long is no news.
@@ -86,7 +87,7 @@ def claim(user_id: int, at: datetime) -> list[Notice]:
     if not unclaimed.filter(pk=waiting[0].pk).update(mailed_at=at):
         return []
     unclaimed.filter(pk__in=[notice.pk for notice in waiting[1:]]).update(mailed_at=at)
-    return waiting
+    return found.as_of_now(waiting)
 
 
 def body(notices: Sequence[Notice]) -> str:
@@ -114,5 +115,5 @@ def _waiting(at: datetime) -> QuerySet[Notice]:
     """Unread notices that are old enough, of people who want mail and were reached by it before."""
     member = Membership.objects.filter(user=OuterRef("user"), project=OuterRef("project"), active=True)
     wants = {"user__mail_notices": True, "user__email_proven": True, "user__is_active": True}
-    found = Notice.objects.filter(Exists(member), mailed_at=None, read_at=None, **wants)
-    return found.filter(created_at__gt=at - STALE, created_at__lte=at - PATIENCE)
+    unread = Notice.objects.filter(Exists(member), mailed_at=None, read_at=None, **wants)
+    return found.still(unread).filter(created_at__gt=at - STALE, created_at__lte=at - PATIENCE)

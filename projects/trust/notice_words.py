@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext, gettext_lazy
 
 from projects.models import Notice
 
@@ -36,7 +36,6 @@ SENTENCES: Final[dict[str, Promise]] = {
 # Where several of the same kind and address are about different things; elsewhere the newest says it all.
 SEVERAL: Final[dict[str, Promise]] = {
     "dispute.opened": gettext_lazy("%(count)d new disputes wait for a lead."),
-    "dispute.decided": gettext_lazy("Leads have decided %(count)d items that you labelled."),
     "dispute.returned": gettext_lazy("A lead sent %(count)d items back to you: please look again."),
     "comment.added": gettext_lazy("%(count)d new remarks on item %(number)s."),
     "gold.doubted": gettext_lazy("Several people missed known items. Are they right?"),
@@ -50,7 +49,8 @@ def sentence(notice: Notice) -> str:
     template = (SEVERAL.get(notice.kind) if several else None) or SENTENCES.get(notice.kind)
     if template is None:
         return notice.kind.replace(".", ": ").replace("_", " ")
-    return (str(template) % _Facts(notice.facts)).strip()
+    said = (str(template) % _Facts(notice.facts)).strip()
+    return gettext("%(said)s That was taken back.") % {"said": said} if notice.facts.get("undone") else said
 
 
 class _Facts(dict[str, Any]):

@@ -14,6 +14,7 @@ from projects.models import Dispute, Membership, Notice, Project
 
 # Nobody needs to know whether it is more.
 MOST_COUNTED = 100
+OPENED = "dispute.opened"
 
 
 @transaction.atomic
@@ -31,7 +32,7 @@ def tell(user_ids: Iterable[int], project: Project, kind: str, address: str = ""
     known = {notice.user_id: notice for notice in held}
     for notice in known.values():
         times = int(notice.facts.get("count", 1)) + int(facts.get("count", 1))
-        notice.facts = {**notice.facts, **facts, "count": times}
+        notice.facts = {**notice.facts, **facts, "count": times, **_kept(notice.facts, facts)}
         # It is news again, also for a person who had a mail about the first.
         notice.created_at, notice.mailed_at = now(), None
     Notice.objects.bulk_update(known.values(), ["facts", "created_at", "mailed_at"])
@@ -40,6 +41,36 @@ def tell(user_ids: Iterable[int], project: Project, kind: str, address: str = ""
         for pk in wanted
         if pk not in known
     )
+
+
+def _kept(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """What a notice keeps of what it told before: each item that it is about, and where it began to count."""
+    found = {name: [*old.get(name, []), *new[name]] for name in ("numbers",) if name in new}
+    return {**found, "after": old.get("after", 0)} if "after" in new else found
+
+
+@transaction.atomic
+def withdraw(project: Project, kind: str, number: int) -> None:
+    """Let nobody read any more what is undone of an item; of several items the others are still told.
+
+    Who was told by mail finds it among the read ones. What is held at this moment is being read.
+    """
+    unread = Notice.objects.filter(project=project, kind=kind, read_at=None)
+    # Of several items only the newest stands in «number».
+    held = unread.filter(Q(facts__number=number) | Q(facts__count__gt=1)).order_by("pk")
+    for notice in held.select_for_update(skip_locked=True, no_key=True):
+        numbers = notice.facts.get("numbers", [notice.facts.get("number")])
+        if number not in numbers:
+            continue
+        left = [one for one in numbers if one != number]
+        if left:
+            notice.facts = {**notice.facts, "numbers": left, "number": left[-1], "count": len(left)}
+            notice.save(update_fields=["facts"])
+        elif notice.mailed_at is None:
+            notice.delete()
+        else:
+            notice.facts, notice.read_at = {**notice.facts, "undone": True}, now()
+            notice.save(update_fields=["facts", "read_at"])
 
 
 def leads(project: Project, but: int | None = None) -> list[int]:
@@ -61,13 +92,13 @@ def tell_of_disputes(project: Project, address: str) -> None:
         return
     people = leads(project)
     told = dict.fromkeys(people, 0)
-    earlier = Notice.objects.filter(user_id__in=people, project=project, kind="dispute.opened")
+    earlier = Notice.objects.filter(user_id__in=people, project=project, kind=OPENED)
     for user_id, facts in earlier.order_by("pk").values_list("user_id", "facts"):
         told[user_id] = max(told[user_id], int(facts.get("last", 0)))
     for last in sorted({last for last in told.values() if last < newest}):
         behind = [pk for pk in people if told[pk] == last]
         count = waiting.filter(pk__gt=last).count()
-        tell(behind, project, "dispute.opened", address, count=count, last=newest)
+        tell(behind, project, OPENED, address, count=count, last=newest, after=last)
 
 
 def mine(user_id: int) -> QuerySet[Notice]:
@@ -76,12 +107,40 @@ def mine(user_id: int) -> QuerySet[Notice]:
     return Notice.objects.filter(Exists(member), user_id=user_id)
 
 
+def fresh(user_id: int) -> QuerySet[Notice]:
+    """What a person has not read and should: not that disputes wait where none waits any more."""
+    return still(mine(user_id).filter(read_at=None))
+
+
+def still(found: QuerySet[Notice]) -> QuerySet[Notice]:
+    """Leave out notices of new disputes of projects where no dispute waits any more."""
+    waiting = Dispute.objects.filter(project=OuterRef("project"), state=Dispute.State.OPEN)
+    return found.filter(~Q(kind=OPENED) | Exists(waiting))
+
+
+def as_of_now(found: Iterable[Notice]) -> list[Notice]:
+    """Give notices of new disputes the number of those that wait now, and drop where that is none."""
+    kept = []
+    for notice in found:
+        if notice.kind == OPENED and notice.read_at is None:
+            opened = Dispute.objects.filter(project=notice.project_id, state=Dispute.State.OPEN)
+            count = opened.filter(pk__gt=notice.facts.get("after", 0)).count()
+            if not count:
+                continue
+            notice.facts = {**notice.facts, "count": count}
+        kept.append(notice)
+    return kept
+
+
 def unread(user_id: int) -> int:
     """How many notices a person has not read, counted up to a hundred."""
-    return mine(user_id).filter(read_at=None)[:MOST_COUNTED].count()
+    return fresh(user_id)[:MOST_COUNTED].count()
 
 
 def read(user_id: int, at: datetime, notice_id: int | None = None) -> None:
-    """Mark one notice as read, or all."""
-    fresh = Notice.objects.filter(user_id=user_id, read_at=None)
-    (fresh if notice_id is None else fresh.filter(pk=notice_id)).update(read_at=at)
+    """Mark one notice as read, or all; of disputes it keeps how many waited then."""
+    unread = Notice.objects.filter(user_id=user_id, read_at=None)
+    unread = unread if notice_id is None else unread.filter(pk=notice_id)
+    for notice in as_of_now(unread.filter(kind=OPENED)):
+        unread.filter(pk=notice.pk).update(facts=notice.facts)
+    unread.update(read_at=at)

@@ -25,7 +25,8 @@ def notices(request: HttpRequest) -> HttpResponse:
         return redirect("notices")
     mine = found.mine(user_id).select_related("project").order_by("-pk")
     # Each half by its own index, however many were read over the years.
-    unread = list(mine.filter(read_at=None)[:PAGE_SIZE])
+    fresh = found.fresh(user_id).select_related("project").order_by("-pk")
+    unread = found.as_of_now(fresh[:PAGE_SIZE])
     read = list(mine.exclude(read_at=None)[: PAGE_SIZE - len(unread)])
     groups = [[(notice, sentence(notice)) for notice in half] for half in (unread, read)]
     context = {"fresh": groups[0], "seen": groups[1], "most": PAGE_SIZE}
