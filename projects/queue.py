@@ -31,7 +31,7 @@ TOP_UP = 20
 # Streams of the uniform sample, and how a random item of each kind is called.
 _Stream = QueueEntry.Stream
 # What a person's row says that decides what may be given: read anew while it is held.
-_HELD = ("answered", "paused_at", "paused_by", "quota", "read_version", "senior", "skills")
+_HELD = ("answered", "excluded_at", "paused_at", "paused_by", "quota", "read_version", "senior", "skills")
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,9 @@ def people(item: Item) -> list[int]:
     """
     kinds = (*Annotation.COUNTED, Annotation.Kind.FLAG)
     said = Annotation.objects.filter(item=item, superseded_by=None, kind__in=kinds)
-    here = Membership.objects.filter(project_id=item.project_id, active=True, paused_at=None)
+    here = Membership.objects.filter(
+        project_id=item.project_id, active=True, paused_at=None, excluded_at=None
+    )
     asked = said.filter(annotator_id__in=here.values("user_id")).exclude(stream=QueueEntry.Stream.GOLD)
     found = asked.order_by("annotator_id")
     return list(found.values_list("annotator_id", flat=True))
@@ -95,5 +97,5 @@ def waits(item: Item) -> bool:
 def held(assignments: QuerySet[Assignment]) -> QuerySet[Assignment]:
     """Those by which an answer may still come: in somebody's hands, or sent back to who may still work."""
     theirs = {"project": OuterRef("project"), "user": OuterRef("annotator")}
-    here = Membership.objects.filter(**theirs, active=True, paused_at=None)
+    here = Membership.objects.filter(**theirs, active=True, paused_at=None, excluded_at=None)
     return assignments.filter(Q(state=_State.LEASED) | Q(Exists(here), state=_State.SENT_BACK))

@@ -64,7 +64,9 @@ def skill_of(item: Item, policy: Policy) -> str:
 
 def _team(membership: Membership) -> QuerySet[Membership]:
     """Who may be given items at all."""
-    return Membership.objects.filter(project_id=membership.project_id, active=True, paused_at=None)
+    return Membership.objects.filter(
+        project_id=membership.project_id, active=True, paused_at=None, excluded_at=None
+    )
 
 
 def _for_seniors(membership: Membership, policy: Policy) -> Q:
@@ -85,7 +87,7 @@ def _for_seniors(membership: Membership, policy: Policy) -> Q:
 
 def known(project_id: int, skill: str) -> bool:
     """Whether somebody who may be given items has a skill: what nobody knows goes to everybody."""
-    team = Membership.objects.filter(project_id=project_id, active=True, paused_at=None)
+    team = Membership.objects.filter(project_id=project_id, active=True, paused_at=None, excluded_at=None)
     return any(skill in skills for skills in team.exclude(skills=[]).values_list("skills", flat=True))
 
 

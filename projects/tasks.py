@@ -11,12 +11,13 @@ from django.utils.timezone import now
 
 from projects import settle, signs
 from projects.files import claims, importing, publishing, thumbnails
-from projects.models import Item, Project, Upload
-from projects.trust import escalation, estimates, mailing, notices, staleness
+from projects.models import Item, Membership, Project, Upload
+from projects.trust import escalation, estimates, exclusion, mailing, notices, staleness
 
 THUMBNAILS = 100
 # A worker has other work too: the next tick goes on.
 THUMBNAIL_SECONDS = 10
+RECOUNT_SECONDS = 10
 # What is not heard by then is rung again, and need not be heard twice.
 EXPIRES = 30
 _BUSY = "thumbnails-are-being-made"
@@ -39,6 +40,8 @@ def tick() -> None:
         publishing.forget_file(upload)
     for project_id in {version.project_id for version in staleness.due()[:100]}:
         follow_guidelines.apply_async((project_id,), expires=EXPIRES)
+    if Membership.objects.filter(recounted__isnull=False).exists():
+        recount.apply_async(expires=EXPIRES)
     if cache.add(_LOOKED, True, timeout=LOOK_SECONDS):
         _look_after_leads()
     if cache.add(_ESTIMATED, True, timeout=ESTIMATE_SECONDS):
@@ -65,6 +68,12 @@ def advance_upload(upload_id: int) -> None:
 def follow_guidelines(project_id: int) -> None:
     """Ask again what new guidelines touch, for a while; doing a step twice does no harm."""
     staleness.follow(project_id)
+
+
+@shared_task
+def recount() -> None:
+    """Judge items anew whose votes were left out or count again, for a while; doing it twice does no harm."""
+    exclusion.recount_all(monotonic() + RECOUNT_SECONDS)
 
 
 def _look_after_leads() -> None:

@@ -103,6 +103,7 @@ class Migration(migrations.Migration):
                 ('paused_by', models.CharField(blank=True, choices=[('gold', 'Below the bar on known items'), ('lead', 'Paused by a lead')], max_length=4)),
                 ('lifted_at', models.DateTimeField(blank=True, null=True)),
                 ('excluded_at', models.DateTimeField(blank=True, null=True)),
+                ('recounted', models.BigIntegerField(blank=True, editable=False, null=True)),
                 ('quota', models.PositiveIntegerField(blank=True, null=True)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to=settings.AUTH_USER_MODEL)),

@@ -146,6 +146,8 @@ class Membership(models.Model):
     lifted_at = models.DateTimeField(null=True, blank=True)
     # The votes count for nothing while this is set. They stay, and come back when it is taken back.
     excluded_at = models.DateTimeField(null=True, blank=True)
+    # The last item that was judged anew since that changed; empty: all were.
+    recounted = models.BigIntegerField(null=True, blank=True, editable=False)
     # At most so many answers in all; empty: what the policy says.
     quota = models.PositiveIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)

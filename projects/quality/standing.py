@@ -88,6 +88,18 @@ def standing(answers: Sequence[bool], floor: float) -> Standing:
     return Standing(state, right, n, low, high)
 
 
+def anew(answers: Sequence[tuple[bool, bool]], floor: float) -> list[bool]:
+    """Return the answers that count after a lead lifted a warning or a pause: those given since.
+
+    ``answers`` are (right, given since), oldest first. Where those before it lead to neither any more, for
+    what was right changed, there is nothing to begin anew from, and all count.
+    """
+    before = [right for right, since in answers if not since]
+    if standing(before, floor).state == "good":
+        return [right for right, _since in answers]
+    return [right for right, since in answers if since]
+
+
 def needed(right: int, answers: int, floor: float) -> int:
     """Return how many right answers in a row would bring the upper limit back to ``floor``."""
     extra = 0

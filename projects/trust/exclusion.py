@@ -1,13 +1,15 @@
 """Leaving a person's votes out of what labels rest on: previewed, done as one act, and taken back exactly.
 
 The votes stay as they are. ``Membership.excluded_at`` says that they count for nothing; every item that has
-one is judged anew. What a lead decided never changes.
+one is judged anew, a chunk at a time: ``Membership.recounted`` says up to which item that is done. What a
+lead decided never changes.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from time import monotonic, sleep
 from typing import Any, Final
 from uuid import uuid4
 
@@ -22,25 +24,37 @@ from projects import audit, settle
 from projects.audit import Act
 from projects.errors import Refused
 from projects.models import Annotation, Dispute, Event, Item, Membership, QueueEntry
+from projects.trust import notices, standing
 
-# A preview tries so many items; beyond that it says «about».
-TRIED: Final = 200
+# A preview tries so many items; beyond that it says that it is a sample.
+TRIED: Final = 50
+# Items that are judged anew in one transaction, and for so long in a request; the tick goes on.
+CHUNK: Final = 100
+REQUEST_SECONDS: Final = 2.0
+# Between two chunks others get the one writer of a small database.
+PAUSE: Final = 0.1
 _State = Item.State
+_COUNTS: Final = ("items", "changed", "reopened", "disputed")
 
 
 @dataclass(frozen=True)
 class Effect:
     """What becomes of settled items; ``items`` have a vote of the person that counts or would count.
 
-    ``changed`` get another label, ``reopened`` are asked again, ``disputed`` go to a lead. ``about``: the
-    numbers come from a part of the items.
+    ``changed`` get another label, ``reopened`` are asked again, ``disputed`` go to a lead. ``tried``: so many
+    items of a sample the numbers come from, 0: from all; ``left`` are still to be judged.
     """
 
     items: int
     changed: int = 0
     reopened: int = 0
     disputed: int = 0
-    about: bool = False
+    tried: int = 0
+    left: int = 0
+
+    def __add__(self, other: Effect) -> Effect:
+        pairs = {name: getattr(self, name) + getattr(other, name) for name in _COUNTS}
+        return replace(self, **pairs)
 
 
 def concerned(membership: Membership) -> QuerySet[Item]:
@@ -75,86 +89,183 @@ def preview(membership: Membership, at: datetime | None = None) -> Effect:
         return tried
     times = total / len(ids)
     scaled = {name: round(times * getattr(tried, name)) for name in ("changed", "reopened", "disputed")}
-    return Effect(total, **scaled, about=True)
+    return Effect(total, **scaled, tried=len(ids))
 
 
-@transaction.atomic
 def exclude(
     membership: Membership, lead: AbstractBaseUser, reason: str, at: datetime | None = None
 ) -> Effect:
-    """Let a person's votes count for nothing; the items that they were given on are judged anew."""
+    """Let a person's votes count for nothing; the items that they were given on are judged anew.
+
+    That takes long where there are many: what is done at once is told, and the tick goes on with the rest.
+    """
     if not reason.strip():
         raise Refused(_("Say why: the reason stands in the record."))
     at = at or now()
-    project = audit.hold(membership.project)
-    member = _hold(membership)
-    if member.excluded_at is not None:
-        raise Refused(_("These votes are left out already."))
-    ids = list(concerned(member).values_list("pk", flat=True))
-    before, whole = _labels(ids), _snapshots(ids)
-    member.excluded_at = at
-    member.save(update_fields=["excluded_at"])
-    act = audit.by(project, lead, reason.strip(), uuid4())
-    settle.rejudge_items(project, ids, act, at)
-    effect = _effect(before, _labels(ids))
-    disputed = Item.objects.filter(pk__in=whole, state=_State.DISPUTED).values_list("pk", flat=True)
-    after = {"member": member.pk, "items": effect.items, "disputed": {str(pk): whole[pk] for pk in disputed}}
-    audit.record(
-        project,
-        lead,
-        "person.excluded",
-        str(member.user),
-        before={"excluded": False},
-        after={"excluded": True, "changed": effect.changed, "reopened": effect.reopened, **after},
-        reason=reason.strip(),
-        bulk=act.bulk,
-    )
-    return effect
+    with transaction.atomic():
+        project = audit.hold(membership.project)
+        member = _hold(membership)
+        if member.excluded_at is not None:
+            raise Refused(_("These votes are left out already."))
+        standing.stop(member)
+        _begin(member, at)
+        after = {"excluded": True, "member": member.pk, "items": concerned(member).count()}
+        audit.record(
+            project,
+            lead,
+            "person.excluded",
+            str(member.user),
+            before={"excluded": False},
+            after=after,
+            reason=reason.strip(),
+            bulk=uuid4(),
+        )
+    return _recount_now(membership, at)
 
 
-@transaction.atomic
 def include(membership: Membership, lead: AbstractBaseUser, at: datetime | None = None) -> Effect:
-    """Let a person's votes count again. What nobody touched meanwhile is exactly as it was before."""
+    """Let a person's votes count again. What nobody touched meanwhile is exactly as it was before.
+
+    Also where leaving them out was not through yet. Nobody does it for themselves while another lead is
+    there.
+    """
     at = at or now()
-    project = audit.hold(membership.project)
-    member = _hold(membership)
-    if member.excluded_at is None:
-        raise Refused(_("These votes count."))
-    ids = list(concerned(member).values_list("pk", flat=True))
-    before, since = _labels(ids), member.excluded_at
-    member.excluded_at = None
-    member.save(update_fields=["excluded_at"])
-    act = audit.by(project, lead, "", uuid4())
-    restored = _undispute(member, since, act, at)
-    settle.rejudge_items(project, [pk for pk in ids if pk not in restored], act, at)
-    effect = _effect(before, _labels(ids))
-    audit.record(
-        project,
-        lead,
-        "person.included",
-        str(member.user),
-        before={"excluded": True},
-        after={"excluded": False, "member": member.pk, "items": effect.items, "changed": effect.changed},
-        bulk=act.bulk,
-    )
+    with transaction.atomic():
+        project = audit.hold(membership.project)
+        member = _hold(membership)
+        if member.excluded_at is None:
+            raise Refused(_("These votes count."))
+        if member.user_id == lead.pk and notices.leads(project, but=lead.pk):
+            raise Refused(_("Another lead has to do this."))
+        _begin(member, None)
+        standing.start(member)
+        audit.record(
+            project,
+            lead,
+            "person.included",
+            str(member.user),
+            before={"excluded": True},
+            after={"excluded": False, "member": member.pk, "items": concerned(member).count()},
+            bulk=uuid4(),
+        )
+    return _recount_now(membership, at)
+
+
+# --- a chunk at a time -----------------------------------------------------------------------------------
+
+
+def recount(membership: Membership, at: datetime | None = None) -> Effect | None:
+    """Judge the next items anew that a person's votes were given on; None when all are done.
+
+    Each chunk stands for itself: whoever comes after a worker that was killed goes on where it ended.
+    """
+    with transaction.atomic():
+        member = _hold(membership)
+        if member.recounted is None:
+            return None
+        at = at or now()
+        found = concerned(member).filter(pk__gt=member.recounted).order_by("pk")
+        ids = list(found.values_list("pk", flat=True)[:CHUNK])
+        effect = _judge(member, ids, at)
+        member.recounted = ids[-1] if len(ids) == CHUNK else None
+        member.save(update_fields=["recounted"])
+        return effect
+
+
+def recount_all(until: float) -> None:
+    """Go on with whatever is left, until a time of the monotonic clock; doing it twice does no harm."""
+    for membership in Membership.objects.filter(recounted__isnull=False).order_by("pk"):
+        while monotonic() < until and recount(membership) is not None:
+            sleep(PAUSE)
+
+
+def progress(membership: Membership) -> tuple[int, int] | None:
+    """How many items are judged anew, of how many; None when all are."""
+    if membership.recounted is None:
+        return None
+    found = concerned(membership)
+    return found.filter(pk__lte=membership.recounted).count(), found.count()
+
+
+def _begin(member: Membership, excluded_at: datetime | None) -> None:
+    member.excluded_at, member.recounted = excluded_at, 0
+    member.save(update_fields=["excluded_at", "recounted"])
+
+
+def _recount_now(membership: Membership, at: datetime) -> Effect:
+    """Judge as much as a request may take; ``left`` says how much that leaves."""
+    end, done = monotonic() + REQUEST_SECONDS, Effect(0)
+    while (effect := recount(membership, at)) is not None:
+        done += effect
+        if monotonic() > end:
+            break
+    so_far = progress(Membership.objects.get(pk=membership.pk))
+    return replace(done, left=so_far[1] - so_far[0] if so_far else 0)
+
+
+def _judge(member: Membership, ids: list[int], at: datetime) -> Effect:
+    """Judge these items anew as part of the act that began it, and write down what it came to."""
+    if (begun := _begun(member)) is None:
+        raise LookupError(f"nothing says why the votes of member {member.pk} are judged anew")
+    before, whole = _labels(ids), _snapshots(ids)
+    policy = member.project.policy.version
+    act = Act(member.project, begun.actor_id, begun.kind, policy, begun.reason, begun.bulk)
+    restored = set() if member.excluded_at else _undispute(member, ids, act, at)
+    settle.rejudge_items(member.project, [pk for pk in ids if pk not in restored], act, at)
+    after = _labels(ids)
+    effect = _effect(before, after)
+    disputed = {str(pk): facts for pk, facts in whole.items() if after[pk][0] == _State.DISPUTED}
+    if effect.changed or effect.reopened or effect.disputed:
+        audit.record(
+            member.project,
+            begun.actor,
+            "person.recounted",
+            str(member.user),
+            after={
+                "member": member.pk,
+                "first": ids[0],
+                "last": ids[-1],
+                "changed": effect.changed,
+                "reopened": effect.reopened,
+                "disputed": disputed,
+                "at": at.isoformat(),
+            },
+            reason=begun.reason,
+            bulk=begun.bulk,
+        )
     return effect
 
 
-def _undispute(member: Membership, since: datetime, act: Act, at: datetime) -> set[int]:
+def _begun(member: Membership, action: str = "") -> Event | None:
+    """The event by which a person's votes were last left out or let count again."""
+    actions = [action] if action else ["person.excluded", "person.included"]
+    events = Event.objects.filter(project_id=member.project_id, action__in=actions, after__member=member.pk)
+    return events.select_related("actor").order_by("-pk").first()
+
+
+def _undispute(member: Membership, ids: list[int], act: Act, at: datetime) -> set[int]:
     """Close disputes that only the missing votes made, and give their items back what they were."""
-    events = Event.objects.filter(project_id=member.project_id, action="person.excluded")
-    last = events.filter(after__member=member.pk).order_by("-pk").first()
-    kept: dict[str, dict[str, Any]] = last.after["disputed"] if last and last.after else {}
-    untouched = Dispute.objects.filter(
-        item_id__in=[int(pk) for pk in kept], state=Dispute.State.OPEN, opened_at=since, version=1
-    )
+    left_out = _begun(member, "person.excluded")
+    if left_out is None or not ids:
+        return set()
+    parts = Event.objects.filter(bulk=left_out.bulk, action="person.recounted", project_id=member.project_id)
+    restored = set()
+    for part in parts.filter(after__first__lte=ids[-1], after__last__gte=ids[0]):
+        told: dict[str, Any] = part.after or {}
+        here = {int(pk): facts for pk, facts in told["disputed"].items() if ids[0] <= int(pk) <= ids[-1]}
+        restored |= _restore(here, datetime.fromisoformat(told["at"]), act, at)
+    return restored
+
+
+def _restore(kept: dict[int, dict[str, Any]], since: datetime, act: Act, at: datetime) -> set[int]:
+    """Give items back what ``kept`` says, where nothing happened to their disputes since these opened."""
+    untouched = Dispute.objects.filter(item_id__in=kept, state=Dispute.State.OPEN, opened_at=since, version=1)
     items = Item.objects.filter(pk__in=untouched.values("item_id"), state=_State.DISPUTED).order_by("pk")
     restored = set()
     for item in items.select_for_update(no_key=True).defer("text", "metadata", "gold"):
-        said = Annotation.objects.filter(item=item, created_at__gt=since)
-        if said.exists():
+        if Annotation.objects.filter(item=item, created_at__gt=since).exists():
             continue
-        facts = kept[str(item.pk)]
+        facts = kept[item.pk]
         untouched.filter(item=item).update(state=Dispute.State.DISMISSED, closed_at=at)
         settle.become(item, act, at, **{**facts, "settled_at": parse_datetime(facts["settled_at"])})
         restored.add(item.pk)

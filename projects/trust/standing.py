@@ -6,6 +6,7 @@ here holds the membership first, and writes one event for each change.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -20,7 +21,7 @@ from django.utils.translation import gettext_lazy
 from projects import audit
 from projects.errors import Refused
 from projects.models import Annotation, Item, Membership, Policy, QueueEntry
-from projects.quality.standing import Standing, standing
+from projects.quality.standing import Standing, anew, standing
 from projects.trust import gold, notices
 
 _Pause = Membership.Pause
@@ -40,9 +41,14 @@ def record(membership: Membership, policy: Policy, before: datetime | None = Non
 
     ``before`` leaves out what was said since then: for the person's own eyes.
     """
+    return of_answers(membership, gold.answers(membership, before), policy)
+
+
+def of_answers(membership: Membership, said: Sequence[gold.Answer], policy: Policy) -> Standing:
+    """The same of answers that were read already, oldest first."""
     since = membership.lifted_at
-    said = [one.right for one in gold.answers(membership, before) if since is None or one.at > since]
-    return standing(said, policy.gold_floor)
+    pairs = [(one.right, since is None or one.at > since) for one in said]
+    return standing(anew(pairs, policy.gold_floor), policy.gold_floor)
 
 
 @transaction.atomic

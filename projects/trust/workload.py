@@ -87,6 +87,9 @@ def _stopped(membership: Membership, at: datetime) -> Halt | None:
     mine = reverse("my-record", args=[membership.project_id])
     if membership.paused_at:
         return Halt(_("Your work is paused"), _paused_words(membership), mine, _("See my record"))
+    if membership.excluded_at:
+        words = _("A lead has left them out for now and can let them count again. Nothing is deleted.")
+        return Halt(_("Your answers do not count at present"), words, mine, _("See my record"))
     if membership.shift and membership.shift.ends_at <= at:
         return Halt(
             _("Your shift is over"),
