@@ -60,6 +60,7 @@ TITLES: Final = {
     "calibration.begun": gettext_lazy("First items given to everybody"),
     "calibration.ended": gettext_lazy("First items done: training may begin"),
     "spot.checked": gettext_lazy("Spot check answered"),
+    "spot.undone": gettext_lazy("Spot check taken back"),
     "model.put_in_use": gettext_lazy("Another model put in use"),
     "model.proven": gettext_lazy("The model has a vote from now on"),
     "model.unproven": gettext_lazy("The model has no vote any more"),

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.utils.timezone import now
 
-from projects import actions, queue, settle
+from projects import actions, queue, records, settle
 from projects.errors import Refused
 from projects.models import Annotation, Assignment, Dispute, Event, Item, Membership, Notice, QueueEntry
 from projects.trust import exclusion, gold, standing
@@ -148,6 +148,20 @@ def test_voiding_known_items_makes_states_what_they_would_have_been_without(know
     assert gold.answers(fresh(ben))[0].item == items[4].pk
 
 
+def test_voiding_what_a_lifted_pause_rested_on_lets_all_other_answers_count(known):
+    project, lead, ben = known
+    items = golds(project)
+    answer_known(ben, items[8], project.labels.get(position=0))
+    miss(ben, items[:8])
+    standing.lift(ben, lead.user, "We talked.")
+    answer_known(ben, items[9], project.labels.get(position=0))
+    assert standing.record(fresh(ben), project.policy).answers == 1
+    Item.objects.filter(pk__in=[item.pk for item in items[:8]]).update(gold=None)
+    assert standing.record(fresh(ben), project.policy).answers == 2
+    (line,) = [one for one in records.lines(project, project.policy) if one.membership.pk == ben.pk]
+    assert line.gold.answers == 2
+
+
 def test_reviewing_again_changes_nothing(known):
     project, _lead, ben = known
     miss(ben, golds(project)[:8])
@@ -218,7 +232,7 @@ def test_leaving_votes_out_is_one_act_in_the_log(voted):
     exclusion.exclude(mal, lead.user, "Clicked at random.")
     events = Event.objects.order_by("pk")[before:]
     assert len({event.bulk for event in events}) == 1
-    assert events[len(events) - 1].action == "person.excluded"
+    assert events[0].action == "person.excluded"
     assert {event.reason for event in events} == {"Clicked at random."}
     assert Annotation.objects.filter(annotator=mal.user).count() == 6
 
