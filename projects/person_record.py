@@ -187,7 +187,9 @@ def _shares(said: QuerySet[Annotation]) -> dict[int, float]:
 def story(membership: Membership) -> list[tuple[Event, str]]:
     """What was done about a person, newest first, each with its name."""
     events = Event.objects.filter(project_id=membership.project_id, action__startswith="person.")
-    found = events.filter(after__member=membership.pk).select_related("actor").order_by("-pk")
+    # Of what takes many steps, the first is told.
+    events = events.filter(after__member=membership.pk).exclude(action="person.recounted")
+    found = events.select_related("actor").order_by("-pk")
     return [(event, str(ACTS.get(event.action, event.action))) for event in found[:50]]
 
 

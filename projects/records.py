@@ -17,7 +17,7 @@ from projects.quality import standing as rule
 from projects.quality.agreement import Peer
 from projects.quality.standing import Sign, Standing
 from projects.remembered import remembered
-from projects.trust import book, estimates, gold
+from projects.trust import book, estimates, gold, standing
 
 # Fewer items than this say little about one person.
 FEW: Final = 30
@@ -101,7 +101,11 @@ def lines(project: Project, policy: Policy) -> list[Line]:
     known = gold.answers_by_person(project)
     figures = team(project, policy)
     return [
-        Line(one, _standing(one, known.get(one.user_id, []), policy), figures.get(one.user_id, Figures()))
+        Line(
+            one,
+            standing.of_answers(one, known.get(one.user_id, []), policy),
+            figures.get(one.user_id, Figures()),
+        )
         for one in members
         if one.active or one.answered
     ]
@@ -113,11 +117,6 @@ def team(project: Project, policy: Policy) -> dict[int, Figures]:
     event = Event.objects.filter(project=project).aggregate(newest=Max("pk"))["newest"]
     mark = (newest, event, policy.version)
     return remembered(f"records:{project.pk}", mark, lambda: _team(project, policy))
-
-
-def _standing(membership: Membership, said: Sequence[gold.Answer], policy: Policy) -> Standing:
-    since = membership.lifted_at
-    return rule.standing([one.right for one in said if since is None or one.at > since], policy.gold_floor)
 
 
 def _team(project: Project, policy: Policy) -> dict[int, Figures]:

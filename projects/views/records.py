@@ -139,8 +139,15 @@ _ACTS: Final = {"pause": _pause, "lift": _lift, "exclude": _exclude, "include": 
 
 def _became(effect: exclusion.Effect) -> str:
     words = _("Done: %(changed)s labels changed, %(reopened)s items are asked again, %(disputed)s disputes.")
-    numbers = {name: f"{getattr(effect, name):,}" for name in ("changed", "reopened", "disputed")}
-    return words % numbers
+    names = ("changed", "reopened", "disputed", "items", "left")
+    numbers = {name: f"{getattr(effect, name):,}" for name in names}
+    if not effect.left:
+        return words % numbers
+    so_far = _(
+        "So far: %(changed)s labels changed, %(reopened)s items are asked again, %(disputed)s disputes."
+    )
+    rest = _("%(items)s items are done; the other %(left)s follow by themselves.")
+    return f"{rest} {so_far}" % numbers
 
 
 def _terms(request: HttpRequest, member: Membership, found: Membership) -> HttpResponse:
@@ -189,6 +196,7 @@ def _show(
         alone=standing.alone(found).count(),
         at_once=standing.ASK_AT_ONCE,
         preview=exclusion.preview(found) if asked else None,
+        recounted=exclusion.progress(found),
         **{"form": TermsForm(found), "refusal": "", **said},
     )
     return render(request, "projects/record.html", context, status=status)
