@@ -110,7 +110,7 @@ def own(membership: Membership, policy: Policy) -> Own:
         needed=rule.needed(found.right, found.answers, policy.gold_floor),
         mixed=mixed(membership, decided, before)[:2],
         decided=shown(membership.project, decided[:SHOWN]),
-        lost=sum(not one.right for one in decided),
+        lost=sum(one.counts and not one.right for one in decided),
         seconds=rule.pace(seconds) if len(seconds) >= rule.FIRST else None,
         shift=shift,
         done=shifts.done(membership, shift) if shift else None,
@@ -139,7 +139,12 @@ def mixed(membership: Membership, decided: Sequence[Decision], before: datetime 
     for one in gold.confusions(membership, before):
         counts[one.right, one.given] += one.times
     for decision in decided:
-        if not decision.right and len(decision.labels) == 1 and len(decision.said or ()) <= 1:
+        if (
+            decision.counts
+            and not decision.right
+            and len(decision.labels) == 1
+            and len(decision.said or ()) <= 1
+        ):
             counts[decision.labels[0], next(iter(decision.said or ()), None)] += 1
     labels = {label.pk: label for label in membership.project.labels.all()}
     found = [Mixed(labels.get(right or 0), labels.get(given or 0), n) for (right, given), n in counts.items()]

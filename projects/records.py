@@ -34,7 +34,8 @@ class Figures:
     """What a person's judgements say, by counts: of everything, but signs of the newest only.
 
     ``rank``   the place in the team by the diagonal of the estimate, 1 is best; None without an estimate.
-    ``lost``   decisions of leads that differ from this person's answer, by the lead's reason.
+    ``decided``  decisions of leads on what this person had answered, where there is one truth to know.
+    ``lost``   those that differ from this person's answer, by the lead's reason.
     """
 
     answers: int = 0
@@ -73,10 +74,15 @@ class Line:
     membership: Membership
     gold: Standing
     figures: Figures
+    floor: float
 
     @property
     def state(self) -> str:
-        """paused, excluded, warned, left or good: the worst that holds."""
+        """paused, excluded, warned, left, else good or early: the worst that holds.
+
+        Good are those of whom enough is known and whose share reaches the bar; below it, and not surely so,
+        it is too early to say.
+        """
         one = self.membership
         if not one.active:
             return "left"
@@ -84,7 +90,11 @@ class Line:
             return "paused"
         if one.excluded_at:
             return "excluded"
-        return "warned" if one.warned_at else "good"
+        if one.warned_at:
+            return "warned"
+        share = self.gold.share
+        sure = share is not None and self.gold.answers >= rule.FIRST and share >= self.floor
+        return "good" if sure else "early"
 
     @property
     def few_gold(self) -> bool:
@@ -105,6 +115,7 @@ def lines(project: Project, policy: Policy) -> list[Line]:
             one,
             standing.of_answers(one, known.get(one.user_id, []), policy),
             figures.get(one.user_id, Figures()),
+            policy.gold_floor,
         )
         for one in members
         if one.active or one.answered
@@ -130,7 +141,7 @@ def _team(project: Project, policy: Policy) -> dict[int, Figures]:
     for person, counts in kinds.items():
         rows = recent.get(person, [])
         seconds = [row["active_ms"] / 1000 for row in rows if row["active_ms"] is not None]
-        wrong = [one for one in decided.get(person, []) if not one.right]
+        judged = [one for one in decided.get(person, []) if one.counts]
         found[person] = Figures(
             answers=counts[_Kind.ANSWER] + counts[_Kind.CANT_TELL],
             skips=counts[_Kind.SKIP],
@@ -139,8 +150,8 @@ def _team(project: Project, policy: Policy) -> dict[int, Figures]:
             rank=ranks.get(person),
             checks=checks[person][0],
             check_errors=checks[person][1],
-            decided=len(decided.get(person, [])),
-            lost=Counter(one.reason for one in wrong),
+            decided=len(judged),
+            lost=Counter(one.reason for one in judged if not one.right),
             seconds=median(seconds) if seconds else None,
             signs=_signs(person, rows, seconds, shares, skips, policy),
         )
@@ -254,6 +265,12 @@ class Decision:
     reason: str
     note: str
     outcome: str
+
+    @property
+    def counts(self) -> bool:
+        """Whether it says anything of people: not where nobody can tell, nor where tastes differ."""
+        unclear = self.outcome == Resolution.Outcome.CANT_TELL
+        return not unclear and self.reason != Resolution.Reason.SUBJECTIVE
 
 
 def decisions(project: Project, user_id: int | None = None) -> dict[int, list[Decision]]:

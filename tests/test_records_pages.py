@@ -131,6 +131,37 @@ def test_disputes_lost_are_counted_by_the_lead_s_reason(team):
     assert (line_of(project, ann).figures.decided, line_of(project, ann).figures.lost_count) == (1, 0)
 
 
+@pytest.mark.parametrize(("outcome", "reason"), [("cant_tell", "ambiguous"), ("labelled", "subjective")])
+def test_nobody_loses_where_there_is_no_truth_to_know(team, outcome, reason):
+    project, lead, ann, ben = team
+    dispute = Dispute.objects.filter(project=project, state="open").first()
+    labels = (project.labels.first().pk,) if outcome == "labelled" else ()
+    decision = resolving.Decision(outcome, reason, dispute.version, labels, "Who knows?")
+    resolving.resolve(dispute.pk, lead, decision)
+    for member in (ann, ben):
+        found = line_of(project, member).figures
+        assert (found.decided, found.lost_count) == (0, 0)
+        assert person_record.own(member, project.policy).lost == 0
+
+
+def test_nobody_is_called_good_before_enough_is_known(client, team):
+    project, lead, _ann, _ben = team
+    refund, card, _other = project.labels.all()
+    fay = make_member(project, "Fay")
+    states: list[str] = []
+    for right in (None, True, False, True, True, False, True, True, True):
+        if right is not None:
+            item = golds(project)[len(states) - 1]
+            answer_known(fay, item, refund if right else card)
+        states.append(line_of(project, fay).state)
+    # Four of six are below the bar of 70 %, and might yet be chance.
+    assert states == ["early"] * 5 + ["early", "early", "good", "good"]
+    client.force_login(lead.user)
+    page = get(client, "records", project).content.decode()
+    # The lead has answered none; Ann and Fay enough.
+    assert (page.count("too early to say"), page.count("badge good")) == (1, 2)
+
+
 def test_spot_checks_count_for_those_who_had_settled_the_item(team):
     project, lead, ann, ben = team
     item = project.items.order_by("number")[4]

@@ -27,7 +27,7 @@ from projects.views import common
 _NONE: Final = float("-inf")
 COLUMNS: Final[dict[str, tuple[Any, Callable[[Line], Any]]]] = {
     "name": (gettext_lazy("Person"), lambda one: str(one.membership.user).casefold()),
-    "state": (gettext_lazy("State"), lambda one: one.state != "good"),
+    "state": (gettext_lazy("State"), lambda one: one.state not in {"good", "early"}),
     "answers": (gettext_lazy("Answers"), lambda one: one.figures.answers),
     "known": (
         gettext_lazy("Known items"),
@@ -174,7 +174,7 @@ def _show(
     """Show a record; ``said`` holds what was refused or filled in wrongly."""
     project, policy = member.project, member.project.policy
     figures = reading.team(project, policy).get(found.user_id, reading.Figures())
-    line = Line(found, standing.record(found, policy), figures)
+    line = Line(found, standing.record(found, policy), figures, policy.gold_floor)
     decided = reading.decisions(project, found.user_id).get(found.user_id, [])
     names = dict(Resolution.Reason.choices)
     asked = request.method == "GET" and "preview" in request.GET and found.excluded_at is None
