@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.urls import reverse
+from django.utils.timezone import now
 
-from projects.models import Item, Membership
+from projects.models import Assignment, Item, Membership
 from projects.trust import calibration, gold
 from tests.factories import answer, make_items, make_lead, make_member, make_project
 from tests.test_gold import ALL_GOLD, answer_known, make_known
@@ -74,7 +77,7 @@ def test_the_list_says_how_often_each_was_missed(client, project, lead):
     for name in ("refund", "billing"):
         answer_known(make_member(project), item, project.labels.get(name=name))
     (row,) = client.get(address(project)).context["rows"]
-    assert (row.asked, row.right, row.state) == (2, 1, "Rests: all had it")
+    assert (row.asked, row.right, row.state) == (2, 1, "Rests: nobody is left to ask")
 
 
 def test_several_answers_can_be_made_right(client, project, lead):
@@ -149,3 +152,23 @@ def test_the_list_costs_as_many_queries_for_one_as_for_many(
     decided(project, 30)
     with django_assert_max_num_queries(32):
         client.get(address(project))
+
+
+def test_who_still_holds_a_known_item_may_yet_be_asked(client, project, lead):
+    (item,) = make_known(project, 1)
+    holder = make_member(project)
+    entry = item.entries.get()
+    Assignment.objects.create(
+        project=project, item=item, annotator=holder.user, entry=entry, expires_at=now() + timedelta(hours=1)
+    )
+    answer_known(make_member(project), item, project.labels.get(name="refund"))
+    (row,) = client.get(address(project)).context["rows"]
+    assert row.state == "In use"
+
+
+def test_what_a_lead_decided_did_not_come_with_a_file(client, project, lead):
+    (item,) = decided(project)
+    client.post(address(project), {"number": [item.number]})
+    page = content(client.get(address(project, item)))
+    assert "A lead decided it." in page
+    assert "came with a file" not in page

@@ -8,7 +8,7 @@ from django.utils.timezone import now
 
 from projects import audit, resolving, settle
 from projects.models import Dispute, Membership, Notice
-from projects.trust import mailing, notices
+from projects.trust import mailing, notices, standing
 from projects.trust.notice_words import sentence
 from tests.factories import answer, make_lead, make_member, make_project
 
@@ -103,3 +103,13 @@ def test_that_disputes_wait_is_not_told_where_none_waits(client, differing):
     item = settle.lock(project.items.first().pk)
     settle.dispute(item, ["tie"], audit.by(project, None), now())
     assert notices.unread(lead.user_id) == 1
+
+
+def test_other_leads_hear_of_a_pause_in_sentences_and_who_acted_does_not(differing):
+    project, lead, ann, _ben = differing
+    other = make_lead(project)
+    standing.pause(ann, lead.user, "Let us talk.")
+    assert (said(lead), said(other)) == ([], [f"{lead.user} has paused Ann."])
+    standing.lift(ann, other.user, "We talked.")
+    assert said(lead) == [f"{other.user} has let Ann go on."]
+    assert notices.unread(other.user_id) == 0

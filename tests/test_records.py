@@ -82,8 +82,8 @@ def test_five_misses_warn_three_more_pause_and_both_are_told(known):
     paused = fresh(ben)
     assert (bool(paused.paused_at), paused.paused_by) == (True, "gold")
     assert told(ben) == ["person.warned", "person.paused"]
-    (notice,) = Notice.objects.filter(user=lead.user, kind="person.signal")
-    assert (notice.facts["signal"], notice.facts["person"]) == ("paused", "Ben")
+    (notice,) = Notice.objects.filter(user=lead.user, kind="person.standing")
+    assert (notice.facts["standing"], notice.facts["person"]) == ("paused", "Ben")
     actions_seen = Event.objects.filter(action__startswith="person.").order_by("pk")
     assert [event.action for event in actions_seen] == ["person.warned", "person.paused"]
     assert actions_seen[1].actor is None

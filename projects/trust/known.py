@@ -262,13 +262,14 @@ def review_all(project: Project, item_id: int) -> None:
 
 
 def retire(item: Item) -> None:
-    """Let a known item rest once everybody who labels had it: whoever joins later still gets it."""
+    """Let a known item rest once everybody who labels judged or decided it: who joins later still gets it."""
     members = Membership.objects.filter(project_id=item.project_id, active=True)
     people = members.filter(role=Membership.Role.ANNOTATOR)
     people = people if people.exists() else members
-    had = Assignment.objects.filter(item=item).exclude(state=Assignment.State.EXPIRED)
+    # Who holds it may yet give it back without an answer.
     said = Annotation.objects.filter(item=item)
-    left = people.exclude(user__in=had.values("annotator")).exclude(user__in=said.values("annotator"))
+    decided = Resolution.objects.filter(item=item)
+    left = people.exclude(user__in=said.values("annotator")).exclude(user__in=decided.values("lead"))
     if not left.exists():
         _live(item).update(state=QueueEntry.State.DONE)
 

@@ -163,5 +163,5 @@ def _state(item: Item, entry: str | None) -> tuple[str, str]:
     if entry == QueueEntry.State.LIVE and item.state == Item.State.SETTLED:
         return _("In use"), "good"
     if entry == QueueEntry.State.DONE:
-        return _("Rests: all had it"), ""
+        return _("Rests: nobody is left to ask"), ""
     return _("Not in use"), ""

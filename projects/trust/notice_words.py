@@ -20,6 +20,16 @@ SENTENCES: Final[dict[str, Promise]] = {
     "person.paused": gettext_lazy("You are paused here: a lead will talk to you."),
     "person.lifted": gettext_lazy("A lead has let you go on."),
     "person.signal": gettext_lazy("Please look at the record of %(person)s: %(signal)s."),
+    # Of a person's standing, to leads; the second part says what happened.
+    "person.standing.warned": gettext_lazy(
+        "%(person)s was warned: answers to known items are below the bar. Please look at the record."
+    ),
+    "person.standing.paused": gettext_lazy(
+        "%(person)s is paused: too many answers to known items were wrong. Please look at the record."
+    ),
+    "person.standing.lifted": gettext_lazy("%(person)s can go on: known items no longer speak against it."),
+    "person.standing.paused_by_lead": gettext_lazy("%(by)s has paused %(person)s."),
+    "person.standing.lifted_by_lead": gettext_lazy("%(by)s has let %(person)s go on."),
     "guidelines.changed": gettext_lazy("The guidelines changed: version %(version)s. %(summary)s"),
     "gold.doubted": gettext_lazy("Several people missed known item %(number)s. Is it right?"),
     "gold.few": gettext_lazy(
@@ -46,7 +56,8 @@ SEVERAL: Final[dict[str, Promise]] = {
 def sentence(notice: Notice) -> str:
     """Say what a person should know; an unknown kind as it stands."""
     several = int(notice.facts.get("count", 1)) > 1
-    template = (SEVERAL.get(notice.kind) if several else None) or SENTENCES.get(notice.kind)
+    kind = f"{notice.kind}.{notice.facts['standing']}" if "standing" in notice.facts else notice.kind
+    template = (SEVERAL.get(kind) if several else None) or SENTENCES.get(kind)
     if template is None:
         return notice.kind.replace(".", ": ").replace("_", " ")
     said = (str(template) % _Facts(notice.facts)).strip()

@@ -16,11 +16,10 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.urls import reverse
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from projects import audit
 from projects.errors import Refused
-from projects.models import Annotation, Item, Membership, Policy, QueueEntry
+from projects.models import Annotation, Item, Membership, Notice, Policy, QueueEntry
 from projects.quality.standing import Standing, anew, standing
 from projects.trust import gold, notices
 
@@ -28,12 +27,8 @@ _Pause = Membership.Pause
 _FIELDS: Final = ("warned_at", "paused_at", "paused_by", "lifted_at")
 # Items that rest on one person's word and are asked again at a time.
 ASK_AT_ONCE: Final = 50
-# What leads are told.
-_SIGNALS: Final = {
-    "person.warned": gettext_lazy("warned, for answers to known items are below the bar"),
-    "person.paused": gettext_lazy("paused"),
-    "person.lifted": gettext_lazy("can go on"),
-}
+# What leads are told of: its sentences stand in projects.trust.notice_words.
+STANDING: Final = "person.standing"
 
 
 def record(membership: Membership, policy: Policy, before: datetime | None = None) -> Standing:
@@ -235,5 +230,11 @@ def _tell(member: Membership, kind: str, lead: AbstractBaseUser | None = None) -
     notices.tell([member.user_id], project, kind, reverse("my-record", args=[project.pk]))
     others = [pk for pk in notices.leads(project, but=lead.pk if lead else None) if pk != member.user_id]
     address = reverse("record", args=[project.pk, member.pk])
-    facts = {"person": str(member.user), "signal": str(_SIGNALS[kind]), "member": member.pk}
-    notices.tell(others, project, "person.signal", address, **facts)
+    state = kind.partition(".")[2]
+    facts = {"person": str(member.user), "standing": f"{state}_by_lead" if lead else state}
+    if lead:
+        # Who acts knows, and need not look at what came before either.
+        found = Notice.objects.filter(user_id=lead.pk, project=project, kind=STANDING, address=address)
+        found.filter(read_at=None).update(read_at=now())
+        facts["by"] = str(lead)
+    notices.tell(others, project, STANDING, address, member=member.pk, **facts)
