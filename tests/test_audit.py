@@ -157,7 +157,7 @@ def facts(project: Project) -> dict[int, replaying.Facts]:
 @pytest.mark.parametrize("seed", range(4))
 def test_the_log_alone_rebuilds_every_item(seed):
     project = make_project(items=6, labels=3, policy=TWICE)
-    play(project, random.Random(seed), 60)
+    play(project, random.Random(seed), 120)
     rebuilt = replaying.rebuild(project, project.events.order_by("pk"))
     assert len(rebuilt) > 3
     assert {pk: rebuilt.get(pk, replaying.NOTHING) for pk in facts(project)} == facts(project)
