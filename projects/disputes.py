@@ -13,7 +13,7 @@ from django.db.models.functions import Cast
 from django.utils.timezone import now
 
 from projects import precedents, queries, votes
-from projects.models import Annotation, Dispute, Item, Label, Membership, Project, Resolution
+from projects.models import Annotation, Dispute, Item, Label, Membership, Project, Resolution, SpotCheck
 from projects.precedents import Before
 from projects.votes import Flag, Vote
 
@@ -22,6 +22,7 @@ PAGE_SIZE: Final = 40
 COMPARED: Final = 2000
 # Reasons as text: SQLite has no operator for a value in a JSON list.
 _LISTED: Final = Cast("reasons", TextField())
+_ABLE: Final = (Membership.Role.LEAD, Membership.Role.ADMIN)
 WHO: Final = ("mine", "nobody", "all")
 
 
@@ -135,7 +136,15 @@ def next_for(project_id: int, user_id: int, after: Dispute | None = None) -> Dis
     """
     own = Annotation.objects.filter(item=OuterRef("item_id"), annotator_id=user_id, kind__in=votes.JUDGED)
     for_me = Q(assigned_to=None) | Q(assigned_to_id=user_id)
-    mine = waiting(project_id).filter(~Exists(own), for_me)
+    checked = SpotCheck.objects.filter(item=OuterRef("item_id"), lead_id=user_id, right=False)
+    judged = Annotation.objects.filter(
+        item=OuterRef(OuterRef("item_id")), annotator=OuterRef("user_id"), kind__in=votes.JUDGED
+    )
+    able = Membership.objects.filter(
+        ~Exists(judged), project_id=project_id, active=True, role__in=_ABLE
+    ).exclude(user_id=user_id)
+    for_others = Q(Exists(checked), Exists(able), listed__contains='"spot"')
+    mine = waiting(project_id).alias(listed=_LISTED).filter(~Exists(own), ~for_others, for_me)
     if after is None:
         return mine.first()
     older = Q(opened_at__gt=after.opened_at) | Q(opened_at=after.opened_at, pk__gt=after.pk)
@@ -192,9 +201,22 @@ def reasons(dispute: Dispute) -> list[str]:
 def colleagues(project_id: int, item_id: int, but: int) -> list[Membership]:
     """Other leads who may decide an item: those who did not judge it themselves."""
     own = Annotation.objects.filter(item_id=item_id, annotator=OuterRef("user_id"), kind__in=votes.JUDGED)
-    able = (Membership.Role.LEAD, Membership.Role.ADMIN)
-    found = Membership.objects.filter(~Exists(own), project_id=project_id, active=True, role__in=able)
+    found = Membership.objects.filter(~Exists(own), project_id=project_id, active=True, role__in=_ABLE)
     return list(found.exclude(user_id=but).select_related("user").order_by("user__name", "pk"))
+
+
+def checked_apart(dispute: Dispute, user_id: int) -> bool:
+    """Whether this lead's own spot check is what a dispute is about."""
+    if Dispute.Reason.SPOT not in dispute.reasons:
+        return False
+    return SpotCheck.objects.filter(item_id=dispute.item_id, lead_id=user_id, right=False).exists()
+
+
+def for_another(dispute: Dispute, user_id: int) -> bool:
+    """Whether another lead must decide it, since this one's spot check differs; alone one may."""
+    if not checked_apart(dispute, user_id):
+        return False
+    return bool(colleagues(dispute.project_id, dispute.item_id, user_id))
 
 
 def askable(project_id: int, item: Item) -> bool:

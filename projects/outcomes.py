@@ -49,7 +49,7 @@ def checked(project: Project, dispute: Dispute, item: Item, decision: Decision) 
     labels = _labels(project, item, decision)
     if decision.outcome == _Outcome.RETURNED and not decision.note.strip():
         raise Refused(_("Write a note: those who answered need to know what to look at again."))
-    if not decision.note.strip() and not _said_by_somebody(item, decision):
+    if not decision.note.strip() and not _said(dispute, item, decision):
         raise Refused(_("Nobody voted for this, so it needs a note: say in a few words why it is right."))
     return labels
 
@@ -156,6 +156,18 @@ def _by_votes(item: Item, labels: list[Label]) -> list[Label]:
     """Most votes first; with as many votes they stay in the order in which people see them."""
     cast = [pk for answer in votes.answers(item) for pk in answer]
     return sorted(labels, key=lambda label: -cast.count(label.pk))
+
+
+def _said(dispute: Dispute, item: Item, decision: Decision) -> bool:
+    """Whether the decision is one of the votes, or a lead's blind answer."""
+    check = votes.spot_check(dispute)
+    if check and decision.outcome == _Outcome.CANT_TELL and check.labels is None:
+        return True
+    if check and decision.outcome == _Outcome.BOTH:
+        return (named(item) | set(check.labels or [])).issuperset(decision.labels)
+    if check and decision.outcome == _Outcome.LABELLED and check.labels == sorted(set(decision.labels)):
+        return True
+    return _said_by_somebody(item, decision)
 
 
 def _said_by_somebody(item: Item, decision: Decision) -> bool:

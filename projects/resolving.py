@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from projects import audit, outcomes, returning, settle
+from projects import audit, disputes, outcomes, returning, settle
 from projects.errors import Refused
 from projects.models import Annotation, Dispute, GuidelineNote, Item, Label, Membership, Project, Resolution
 from projects.outcomes import Decision
@@ -59,6 +59,8 @@ def resolve(dispute_id: int, lead: Membership, decision: Decision, at: datetime 
     dispute, item = hold(dispute_id, lead.project_id)
     fresh(dispute, decision.version)
     impartial(item, lead)
+    if disputes.for_another(dispute, lead.user_id):
+        raise Refused(_("Your own spot check differs here, so another lead must decide it."))
     return decide(dispute, item, decision, Acting(lead, at or now()))
 
 

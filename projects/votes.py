@@ -11,7 +11,7 @@ from typing import Final
 from django.utils.translation import gettext as _
 
 from projects import queries
-from projects.models import Annotation, Item, Label, Policy, Project, Resolution
+from projects.models import Annotation, Dispute, Item, Label, Policy, Project, Resolution, SpotCheck
 
 LETTERS: Final = "ABCDEFGHIJKL"
 # What counts as having judged an item.
@@ -35,6 +35,8 @@ class Vote:
     fast: bool = False
     # All votes of this person count for nothing at present.
     left_out: bool = False
+    # The blind answer of a lead in a spot check.
+    spot: bool = False
     # Given before the labels changed their meaning: it decides nothing any more.
     outdated: bool = False
 
@@ -130,6 +132,25 @@ def answers(item: Item) -> list[list[int]]:
     labels = {label.pk: label for label in Label.objects.filter(project=item.project_id)}
     present = Annotation.objects.filter(item=item, superseded_by=None, kind=Annotation.Kind.ANSWER)
     return [meant(one, labels) for one in present.values_list("labels", flat=True)]
+
+
+def spot_check(dispute: Dispute) -> SpotCheck | None:
+    """The answered spot check that a dispute is about."""
+    if Dispute.Reason.SPOT not in dispute.reasons:
+        return None
+    return SpotCheck.objects.filter(item_id=dispute.item_id, right=False).first()
+
+
+def with_check(cast: list[Vote], dispute: Dispute, labels: dict[int, Label]) -> list[Vote]:
+    """The votes, and the blind answer of a lead under the letter behind them."""
+    check, at = spot_check(dispute), len(cast)
+    if check is None:
+        return cast
+    kind = Annotation.Kind.CANT_TELL if check.labels is None else Annotation.Kind.ANSWER
+    ids = check.labels or []
+    letter = LETTERS[at] if at < len(LETTERS) else str(at + 1)
+    chosen = [labels[pk] for pk in ids if pk in labels]
+    return [*cast, Vote(letter, chosen, kind, "", choice_of(kind, ids), "", spot=True)]
 
 
 def alone(annotation: Annotation, labels: dict[int, Label]) -> Vote:

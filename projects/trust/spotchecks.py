@@ -11,10 +11,11 @@ from typing import Final
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.urls import reverse
+from django.utils.dateparse import parse_datetime
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from projects import audit, draws, queries
+from projects import audit, changing, draws, queries
 from projects.errors import Refused
 from projects.models import Annotation, Dispute, Item, Label, Membership, Policy, Project, SpotCheck
 from projects.quality.agreement import wilson
@@ -129,6 +130,55 @@ def answer(
     return check
 
 
+@transaction.atomic
+def undo(lead: Membership, check_id: int, at: datetime | None = None) -> SpotCheck:
+    """Take back this lead's own answer: the check waits again, and the item is settled as it was.
+
+    Refused where the dispute that it made was decided, or its votes or reasons changed meanwhile.
+    """
+    at = at or now()
+    item_id = SpotCheck.objects.values_list("item_id", flat=True).get(pk=check_id, project=lead.project)
+    item = changing.lock(item_id)
+    check = SpotCheck.objects.select_for_update(of=("self",), no_key=True).get(pk=check_id)
+    if check.right is None or check.lead_id != lead.user_id:
+        raise Refused(_("There is no answer of yours here to take back."))
+    newest = Dispute.objects.filter(item=item, opened_at__gte=check.answered_at).order_by("pk").last()
+    if newest:
+        _dismiss(newest, item, audit.by(lead.project, lead.user), at)
+    subject = _("Item %(number)d") % {"number": item.number}
+    before = {"label_ids": check.labels, "right": check.right}
+    audit.record(lead.project, lead.user, "spot.undone", subject, before=before, item=item)
+    check.lead, check.labels, check.right, check.answered_at = None, None, None, None
+    check.save(update_fields=["lead", "labels", "right", "answered_at"])
+    return check
+
+
+def _dismiss(dispute: Dispute, item: Item, act: audit.Act, at: datetime) -> None:
+    """Close the dispute that a check made, and settle the item as it was."""
+    from projects import settle
+
+    former = item.former or {}
+    alone = dispute.reasons == [Dispute.Reason.SPOT] and dispute.version == 1
+    known = former.get("settled_at") and former.get("version") == item.votes_from
+    if dispute.state != Dispute.State.OPEN or item.state != Item.State.DISPUTED or not (alone and known):
+        raise Refused(_("The item has moved on since this answer, so it cannot be taken back any more."))
+    dispute.state, dispute.closed_at = Dispute.State.DISMISSED, at
+    dispute.save(update_fields=["state", "closed_at"])
+    merged = queries.rules(act.project).merged
+    labels = former["labels"] and sorted({merged.get(label, label) for label in former["labels"]})
+    changing.become(
+        item,
+        act,
+        at,
+        state=Item.State.SETTLED,
+        settled_labels=labels,
+        settled_source=former["source"],
+        settled_at=parse_datetime(former["settled_at"]),
+        former=None,
+        **{name: former[name] for name in settle.KEPT},
+    )
+
+
 def _checked(project: Project, labels: Iterable[int] | None) -> list[int] | None:
     """Return the labels in order, or refuse in words what cannot be meant."""
     if labels is None:
@@ -148,6 +198,10 @@ def _differs(lead: Membership, item: Item, at: datetime) -> None:
     project = lead.project
     if not escalation.setting(project.policy, "spot"):
         return
+    # All of it, so that a slip of the key can be taken back.
+    kept = {name: getattr(item, name) for name in settle.KEPT}
+    since = item.settled_at.isoformat() if item.settled_at else ""
+    item.former = {**changing.former_of(item), **kept, "settled_at": since}
     dispute = settle.dispute(item, [Dispute.Reason.SPOT], audit.by(project, lead.user), at)
     address = reverse("dispute", args=[project.pk, dispute.pk])
     others = notices.leads(project, but=lead.user_id)

@@ -49,6 +49,8 @@ def check(request: HttpRequest, project_id: int, check_id: int) -> HttpResponse:
     """Show one item and the labels, nothing else; take the answer and go on to the next."""
     member = access.as_lead(request.user, project_id)
     found = get_object_or_404(SpotCheck.objects.select_related("item"), pk=check_id, project_id=project_id)
+    if request.method == "POST" and "undo" in request.POST:
+        return _undo(request, member, found)
     if request.method == "POST":
         try:
             spotchecks.answer(member, found.pk, _said(request))
@@ -72,6 +74,16 @@ def check(request: HttpRequest, project_id: int, check_id: int) -> HttpResponse:
         last=_last(request, member),
     )
     return render(request, "projects/check.html", context)
+
+
+def _undo(request: HttpRequest, member: Membership, found: SpotCheck) -> HttpResponse:
+    """Take the last answer back, and open the check again."""
+    try:
+        spotchecks.undo(member, found.pk)
+    except Refused as refusal:
+        common.say(request, str(refusal), messages.ERROR)
+        return redirect("checks", member.project_id)
+    return redirect("check", member.project_id, found.pk)
 
 
 def _following(member: Membership, found: SpotCheck) -> SpotCheck | None:

@@ -46,7 +46,7 @@ def page(request: HttpRequest, member: Membership, dispute: Dispute, shown: Show
     project, item = member.project, dispute.item
     is_open = dispute.state == Dispute.State.OPEN
     fastest = votes.fastest_ms(project, project.policy) if is_open else 0
-    cast = votes.votes(project, item, fastest)
+    cast = votes.with_check(votes.votes(project, item, fastest), dispute, votes.named(project))
     given = {label.pk: label for vote in cast for label in vote.labels}
     naming, others = precedents.sections(project.guidelines, given.values())
     context = {
@@ -60,6 +60,8 @@ def page(request: HttpRequest, member: Membership, dispute: Dispute, shown: Show
         "before": precedents.before(dispute, votes.named(project)),
         "late": is_open and dispute.due_at is not None and dispute.due_at < now(),
         "own": votes.voted_on(item.pk, member.user_id),
+        "for_another": is_open and disputes.for_another(dispute, member.user_id),
+        "own_check": is_open and disputes.checked_apart(dispute, member.user_id),
         "is_open": is_open,
         "refusal": shown.refusal,
         "filled": shown.filled,
