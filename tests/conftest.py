@@ -43,13 +43,29 @@ def pytest_report_header() -> str:
     return f"database: {os.environ['ANNOTATOR_TEST_DATABASE']}"
 
 
+# Dear tests of what is worked out in arrays, in templates or by processes: the database only holds it, and other
+# tests ask it the same. Once is enough.
+ONCE = {
+    "test_access_everywhere",
+    "test_demonstration",
+    "test_feedback",
+    "test_figures",
+    "test_predict",
+    "test_rounds_policies",
+    "test_serve",
+    "test_settings_access",
+    "test_streams",
+    "test_whatif",
+}
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a database, so that the second database runs only that: ``-m database``."""
+    """Mark what needs a database, so that the second one runs only that: ``-m database``."""
     fixtures = {"db", "transactional_db", "live_server", "client", "admin_client", "site"}
     for item in items:
         named = fixtures.intersection(getattr(item, "fixturenames", ()))
-        if item.get_closest_marker("django_db") or named:
+        if (item.get_closest_marker("django_db") or named) and item.path.stem not in ONCE:
             item.add_marker("database")
 
 
