@@ -43,8 +43,8 @@ def pytest_report_header() -> str:
     return f"database: {os.environ['ANNOTATOR_TEST_DATABASE']}"
 
 
-# Dear tests of what is worked out in arrays, in templates or by processes: the database only holds it, and other
-# tests ask it the same. Once is enough.
+# Dear tests of what is worked out in arrays, in templates or by processes: the database only holds it, and
+# other tests ask it the same. Once is enough.
 ONCE = {
     "test_access_everywhere",
     "test_demonstration",
