@@ -20,6 +20,7 @@ from django.db.models.functions import Least
 from django.utils.timezone import now
 
 from projects import queries, serving
+from projects.leasing import hand_over
 from projects.models import Assignment, Item, Membership, Policy, Project, QueueEntry, Shift
 from projects.serving import LASTING
 from projects.trust import gold, workload
@@ -293,22 +294,7 @@ def _take(
     if not entries:
         return []
     QueueEntry.objects.filter(pk__in=[entry.pk for entry in entries]).update(free=F("free") - 1)
-    assignments = [
-        Assignment(
-            project_id=membership.project_id,
-            item=entry.item,
-            annotator_id=membership.user_id,
-            entry=entry,
-            expires_at=until,
-        )
-        for entry in entries
-    ]
-    return Assignment.objects.bulk_create(
-        assignments,
-        update_conflicts=True,
-        unique_fields=["item", "annotator"],
-        update_fields=["entry", "state", "placed", "expires_at"],
-    )
+    return hand_over(membership, entries, until)
 
 
 def _lock(entries: QuerySet[QueueEntry]) -> list[QueueEntry]:

@@ -20,6 +20,7 @@ from django.utils.timezone import now
 
 from projects import draws, queries
 from projects import serving as asking
+from projects.leasing import hand_over
 from projects.models import (
     Annotation,
     Assignment,
@@ -148,22 +149,7 @@ def give(membership: Membership, policy: Policy, count: int, until: datetime) ->
     found = _next(membership, policy, count)
     if len(found) < count and known.enlist(membership.project, policy):
         found = _next(membership, policy, count)
-    assignments = [
-        Assignment(
-            project_id=membership.project_id,
-            item=entry.item,
-            annotator_id=membership.user_id,
-            entry=entry,
-            expires_at=until,
-        )
-        for entry in found
-    ]
-    return Assignment.objects.bulk_create(
-        assignments,
-        update_conflicts=True,
-        unique_fields=["item", "annotator"],
-        update_fields=["entry", "state", "placed", "expires_at"],
-    )
+    return hand_over(membership, found, until)
 
 
 def _next(membership: Membership, policy: Policy, count: int) -> list[QueueEntry]:
