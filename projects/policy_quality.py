@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from projects import policy_rows
-from projects.models import Policy, Project
+from projects.models import Estimate, Policy, Project
 from projects.policy_rows import PercentField
 from projects.trust import escalation
 
@@ -234,6 +234,16 @@ class QualityForm(OfPolicy):
     def of_project(self) -> dict[str, bool]:
         """What the person set of the project itself."""
         return {name: self.cleaned_data[name] for name in ("ordinal", "subjective") if name in self.fields}
+
+
+def methods(estimate: Estimate, changes: dict[str, int]) -> list[tuple[str, bool, float | None, int | None]]:
+    """Each way to weigh answers: title, whether in use, share right when decided, what it would change."""
+    right = estimate.figures.get("right", {})
+    return [
+        (str(title), name == estimate.method, right.get(name), changes.get(name))
+        for name, title in AGGREGATORS.items()
+        if name
+    ]
 
 
 def trigger_words(triggers: dict[str, float]) -> list[str]:

@@ -138,11 +138,6 @@ def _by_hand(version: ModelVersion, named: bool) -> str:
     return _("Put in use by %(who)s: “%(reason)s”.") % {"who": event.actor, "reason": event.reason}
 
 
-def slice_name(one: Mapping[str, Any]) -> str:
-    """How a slice of the gate is called: by the field and the value that its items have."""
-    return f"{one['field']}: {one['value']}"
-
-
 def _listing(names: Sequence[str]) -> str:
     return ", ".join(_("on %(slice)s") % {"slice": name} if name else _("over all items") for name in names)
 

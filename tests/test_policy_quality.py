@@ -4,7 +4,7 @@ import pytest
 from django.urls import reverse
 
 from projects import policies
-from projects.models import Event, Project
+from projects.models import Estimate, Event, Project
 from projects.trust import escalation
 from tests.factories import make_admin, make_items, make_lead, make_project, make_user
 
@@ -112,3 +112,12 @@ def test_the_history_says_in_words_what_changed(client, ada, page):
     told = client.get(reverse("history", args=[ada.project_id])).content.decode()
     for words in ("The votes differ: off", "Days that an item may stay open: 3", "below, %: 10 %", "90 %"):
         assert words in told
+
+
+def test_an_estimate_shows_what_each_way_has_right(client, ada, page):
+    figures = {"right": {"majority": 0.8, "dawid-skene": 0.9}, "decided": 60, "votes": 0, "basis": ""}
+    Estimate.objects.create(project=ada.project, version=1, method="dawid-skene", figures=figures)
+    shown = client.get(page).content.decode()
+    assert "60 decided items" in shown
+    assert "90 %" in shown
+    assert client.get(f"{page}?compare").context["methods"][0][0] == "Majority"

@@ -262,10 +262,3 @@ def _enough(lines: list[Error]) -> list[Error]:
     return sorted(
         (line for line in lines if line.checked >= ENOUGH), key=lambda line: (-line.share, line.name)
     )
-
-
-def of_person(project: Project, user_id: int) -> Error:
-    """How often an item that a person voted on was settled wrong, among those that were checked."""
-    rows = SpotCheck.objects.filter(project=project, right__isnull=False)
-    mine = [right for voters, right in rows.values_list("people", "right") if user_id in voters]
-    return Error("", sum(not right for right in mine), len(mine))

@@ -13,12 +13,13 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
-from projects import access, policies, setup, uploads
+from projects import access, policies, policy_quality, setup, uploads
 from projects.errors import Refused
 from projects.forms import GeneralForm, ReasonForm, SourceForm
 from projects.models import Project, Upload
 from projects.policy_forms import PolicyForm
 from projects.policy_quality import QualityForm
+from projects.trust import estimates
 from projects.views import common
 from projects.views.labels import editing
 
@@ -89,7 +90,18 @@ def quality(request: HttpRequest, project_id: int) -> HttpResponse:
         else:
             common.say(request, _("Version %(number)s is in force.") % {"number": after})
             return redirect("settings-quality", project_id)
-    context = common.page(member, tab="quality", form=form, policy=policy)
+    estimate = project.estimates.order_by("-version").first()
+    # Counting takes seconds in a large project: only where somebody asks.
+    changes = estimates.consequences(project) if estimate and "compare" in request.GET else {}
+    context = common.page(
+        member,
+        tab="quality",
+        form=form,
+        policy=policy,
+        estimate=estimate,
+        methods=policy_quality.methods(estimate, changes) if estimate else [],
+        compared=bool(changes),
+    )
     return render(request, "projects/settings/quality.html", context, status=_status(form.errors))
 
 
