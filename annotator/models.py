@@ -45,6 +45,12 @@ class User(AbstractUser):
     # auto, light or dark; and whether single keys act (WCAG 2.1.4).
     theme = models.CharField(max_length=5, default="auto")
     single_keys = models.BooleanField(default=True)
+    # The language of the pages; blank: as the browser asks.
+    language = models.CharField(max_length=10, blank=True)
+    # {command: key} where a person wants another key than the page's own, see projects.keymap.
+    keys = models.JSONField(default=dict, blank=True)
+    # How texts are read: {"size": …, "width": …}, see projects.reading.
+    reading = models.JSONField(default=dict, blank=True)
     # Whether notices that nobody read in the page come by mail, together and not more than once an hour.
     mail_notices = models.BooleanField(default=True)
 

@@ -14,7 +14,7 @@ from django.db.models import F
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from projects import queries, queue, settle
+from projects import queries, queue, settle, suggesting
 from projects.errors import Refused
 from projects.models import Annotation, Assignment, Item, Membership, Policy, Project, QueueEntry
 from projects.queries import Rules
@@ -40,6 +40,10 @@ class Submission:
     note: str = ""
     reason: str = ""
     active_ms: int | None = None
+    # What the model suggested and how the person met it, see Annotation.suggestion.
+    suggestion: dict[str, Any] | None = None
+    # Given together with others.
+    bulk: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -164,6 +168,8 @@ def _annotate(
         stream=entry.stream,
         guideline_version=staleness.version_of(membership),
         active_ms=submission.active_ms,
+        suggestion=suggesting.met(membership, entry, submission.suggestion),
+        bulk=submission.bulk,
         created_at=at,
     )
 
@@ -263,4 +269,6 @@ def _parse_one(row: object) -> Submission:
         note=note,
         reason=str(row.get("reason", "")).replace("\0", ""),
         active_ms=None if active is None else min(active, DAY_MS),
+        suggestion=suggesting.parse(row.get("suggestion")),
+        bulk=UUID(row["bulk"]) if row.get("bulk") else None,
     )

@@ -146,6 +146,15 @@ NAMES: Final = {
     "person_share": gettext_lazy("Share of all answers a person"),
     "fastest_seconds": gettext_lazy("Fastest seconds"),
     "show_old_answer": gettext_lazy("People see their old answer"),
+    "suggest": gettext_lazy("When people see the model's suggestion"),
+    "blind_share": gettext_lazy("Share answered without suggestion"),
+    "likely_first": gettext_lazy("Likely labels first"),
+    "highlight": gettext_lazy("Words that the model went by are marked"),
+    "bulk": gettext_lazy("Look-alikes may be labelled together"),
+    "bulk_check": gettext_lazy("Share of look-alikes asked singly"),
+    "group": gettext_lazy("Group"),
+    "synonyms": gettext_lazy("Other words for it"),
+    "examples": gettext_lazy("Examples"),
     "ordinal": gettext_lazy("Labels are a scale"),
     "subjective": gettext_lazy("No single truth"),
     "kind": gettext_lazy("Kind"),
@@ -246,5 +255,5 @@ CHOICES: Final[dict[str, dict[str, Any]]] = {
 }
 SHARES: Final = {
     *("holdout_share", "holdout_mix", "agreement_share", "diversity", "target_confidence", "gold_share"),
-    *("gold_floor", "qualification_share", "spot_share", "person_share"),
+    *("gold_floor", "qualification_share", "spot_share", "person_share", "blind_share", "bulk_check"),
 }

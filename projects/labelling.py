@@ -11,7 +11,7 @@ from django.db.models import prefetch_related_objects
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
-from projects import queries, returning
+from projects import queries, returning, suggesting
 from projects.models import Annotation, Assignment, Item, Label, Membership, Policy, Project, QueueEntry
 from projects.trust import calibration, qualification, staleness, talk, workload
 
@@ -128,14 +128,19 @@ def earlier(assignments: Sequence[Assignment], project: Project) -> dict[int, st
 
 
 def in_hand(
-    assignments: Sequence[Assignment], project: Project, have: frozenset[int] = frozenset()
+    membership: Membership,
+    rules: queries.Rules,
+    assignments: Sequence[Assignment],
+    have: frozenset[int] = frozenset(),
 ) -> list[dict[str, Any]]:
     """Render the items that the browser does not have yet. Never a word on why, or on who else."""
+    project = membership.project
     missing = [assignment for assignment in assignments if assignment.item_id not in have]
     prefetch_related_objects(missing, "item", "entry")
     ids = [row.item_id for row in missing]
-    said = talk.for_annotator(missing[0].annotator_id, project, ids) if missing else {}
+    said = talk.for_annotator(membership.user_id, project, ids) if missing else {}
     told = earlier(missing, project)
+    thought = suggesting.offered(membership, rules, missing)
     return [
         {
             "id": row.item_id,
@@ -143,6 +148,7 @@ def in_hand(
             "html": item_html(
                 row.item, project, lead_note(row), said.get(row.item_id, ()), told.get(row.item_id, "")
             ),
+            "thought": thought.get(row.item_id),
         }
         for row in missing
     ]

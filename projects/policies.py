@@ -57,6 +57,12 @@ FIELDS: Final = (
     "person_share",
     "fastest_seconds",
     "show_old_answer",
+    "suggest",
+    "blind_share",
+    "likely_first",
+    "highlight",
+    "bulk",
+    "bulk_check",
 )
 # Drawn once an item at import: a later change reaches only items that come later.
 DRAWN: Final = ("holdout_share", "agreement_share")

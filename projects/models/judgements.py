@@ -48,6 +48,11 @@ class Annotation(models.Model):
     stream = models.CharField(max_length=9, blank=True)
     guideline_version = models.PositiveIntegerField(default=1)
     active_ms = models.PositiveIntegerField(null=True, blank=True)
+    # What the model suggested and how the person met it: {"labels", "p", "how": "always" | "revealed" |
+    # "unseen" | "blind", "ms"}; null: it had nothing to say, or people are not to see it.
+    suggestion = models.JSONField(null=True, blank=True)
+    # Answers that were given together, and are taken back together.
+    bulk = models.UUIDField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
 
     # Since when this person's votes count for nothing: read together with the row, see projects.queries.
@@ -66,6 +71,10 @@ class Annotation(models.Model):
         indexes = [
             models.Index(fields=["project", "id"], name="annotation_project"),
             models.Index(fields=["annotator", "project", "-id"], name="annotation_mine"),
+            models.Index(fields=["project", "bulk"], condition=Q(bulk__isnull=False), name="annotation_bulk"),
+            models.Index(
+                fields=["project", "id"], condition=Q(suggestion__isnull=False), name="annotation_suggested"
+            ),
         ]
 
 

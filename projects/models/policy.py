@@ -14,6 +14,11 @@ from projects.models.project import Project
 class Policy(models.Model):
     """The sampling and quality settings that a round runs under. Never changed: a change is a new version."""
 
+    class Suggest(models.TextChoices):
+        HIDDEN = "hidden", "Once they have answered"
+        KEY = "key", "When they press a key"
+        ALWAYS = "always", "At once"
+
     project = models.ForeignKey(Project, models.CASCADE, related_name="policies")
     version = models.PositiveIntegerField()
     strategy = models.CharField(max_length=40, default="default")
@@ -102,6 +107,16 @@ class Policy(models.Model):
     fastest_seconds = models.FloatField(default=0, validators=[MinValueValidator(0), MaxValueValidator(600)])
     # Whether a person who is asked again after a change of the guidelines sees the own old answer.
     show_old_answer = models.BooleanField(default=False)
+    # When people see what the model thinks: once they have answered, on a key, or at once.
+    suggest = models.CharField(max_length=6, choices=Suggest.choices, default=Suggest.HIDDEN)
+    # Share of answers that are given without it all the same, to measure how far people follow it.
+    blind_share = models.FloatField(default=0.1, validators=[MinValueValidator(0), MaxValueValidator(0.9)])
+    # Whether likely labels come first, and words are marked that the model went by.
+    likely_first = models.BooleanField(default=False)
+    highlight = models.BooleanField(default=False)
+    # Whether people may label look-alikes together, and the share of these that is asked singly as a check.
+    bulk = models.BooleanField(default=False)
+    bulk_check = models.FloatField(default=0.1, validators=[MinValueValidator(0), MaxValueValidator(1)])
     lease_minutes = models.PositiveSmallIntegerField(
         default=10, validators=[MinValueValidator(1), MaxValueValidator(1440)]
     )

@@ -52,6 +52,9 @@ class Project(models.Model):
     ordinal = models.BooleanField(default=False)
     # No single truth is sought: the distribution is the product, and low confidence makes no dispute.
     subjective = models.BooleanField(default=False)
+    # The language of the texts (BCP 47), and the metadata column that names it for each; blank: unknown.
+    language = models.CharField(max_length=35, blank=True)
+    language_field = models.CharField(max_length=80, blank=True)
     # Every random draw of the project comes from this number.
     seed = models.BigIntegerField(default=new_seed, editable=False)
     # Blank: the default of the media. Otherwise a name, or "kind:path" of a model file of this site.
@@ -85,6 +88,11 @@ class Label(models.Model):
     position = models.PositiveIntegerField()
     name = models.CharField(max_length=80)
     description = models.TextField(blank=True)
+    # Where it belongs in a hierarchy, "Vehicles / Cars"; other words that find it.
+    group = models.CharField(max_length=160, blank=True)
+    synonyms = models.JSONField(default=list, blank=True)
+    # [{"fits": bool, "text": …, "item": number or null, "why": …}], what people see beside the label.
+    examples = models.JSONField(default=list, blank=True)
     # One of the twelve hues of the design, 1 to 12, readable in light and dark.
     hue = models.PositiveSmallIntegerField(
         default=1, validators=[MinValueValidator(1), MaxValueValidator(12)]

@@ -34,6 +34,9 @@ class QueueEntry(models.Model):
         RETURNED = "returned", "Sent back by a lead to those who answered"
         RECHECK = "recheck", "Asked again since the guidelines changed"
         CALIBRATE = "calibrate", "First items, for everybody"
+        # Look-alikes of a picked item; and those of a card that are asked singly, to check it.
+        CARD = "card", "Look-alike, labelled together with others"
+        CARD_CHECK = "cardcheck", "Asked singly, to check a card"
         # Known items: people see them as any other; they have places for everybody.
         GOLD = "gold", "Known item, to check people"
 

@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from projects import access, actions, labelling, markdown, queries, queue, reasons, shifts
+from projects import access, actions, keymap, labelling, markdown, queries, queue, reasons, shifts
 from projects.errors import Refused
 from projects.models import Annotation, Assignment, Item, Membership
 from projects.trust import qualification, staleness, talk
@@ -37,7 +37,7 @@ def label(request: HttpRequest, project_id: int) -> HttpResponse:
     rules = queries.rules(member.project)
     labels = rules.labels
     assignments = queue.lease(member, labelling.AHEAD + 1, policy=rules.policy)
-    hand = labelling.in_hand(assignments, member.project)
+    hand = labelling.in_hand(member, rules, assignments)
     items = [assignment.item for assignment in assignments]
     if (again := _asked_for(request, member)) is not None:
         items = [again, *[item for item in items if item.pk != again.pk]]
@@ -95,7 +95,7 @@ def work(request: HttpRequest, project_id: int) -> JsonResponse:
             {"id": v.id, "status": v.status, "message": v.message, "why": reasons.sentence(v.reason, names)}
             for v in verdicts
         ],
-        "items": labelling.in_hand(assignments, member.project, have),
+        "items": labelling.in_hand(member, rules, assignments, have),
         "held": [assignment.item_id for assignment in assignments],
         "progress": labelling.as_json(labelling.progress(member, rules.policy)),
         "quiz": quiz.sentence() if (quiz := qualification.of(member, rules.policy)) else "",
@@ -149,6 +149,7 @@ def _desk(
         "user": request.user.pk,
         "project": project.pk,
         "multi": project.task == project.Task.MULTI,
+        "keys": keymap.keys_of(member.user.keys),
         "ahead": labelling.AHEAD,
         "work": reverse("work", args=[project.pk]),
         "label": reverse("label", args=[project.pk]),

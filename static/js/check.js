@@ -1,6 +1,6 @@
 // A spot check among many labels: letters find one, a digit or Enter takes it, as on the labelling page.
 
-import { Finder } from "./find.js";
+import { Finder } from "./label/find.js";
 
 const input = document.getElementById("find");
 const finder = input && new Finder(input, document.querySelectorAll(".answer .choice"));

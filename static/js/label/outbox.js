@@ -54,10 +54,10 @@ export class Outbox extends EventTarget {
     }
   }
 
-  push(record) {
-    this.#write([...this.records, record]);
+  // Keep records before anything else happens; «flush» sends them.
+  keep(records) {
+    this.#write([...this.records, ...records]);
     this.#tell("sending");
-    this.flush();
   }
 
   #forget(ids) {

@@ -1,0 +1,137 @@
+// The item in the middle: show it, take the answer, take it back. Nothing here waits for the server.
+
+import { announce } from "../page.js";
+import { $, desk, emit, form, on, uuid, words } from "./desk.js";
+import { active, restart } from "./clock.js";
+import { outbox } from "./line.js";
+
+let queue = desk.items; // the first is on the stage
+const past = []; // what was answered in this tab, newest last: { items, records }
+
+export const current = () => queue[0];
+export const held = () => queue.map((item) => item.id);
+
+export function show() {
+  const item = queue[0];
+  $("editing").hidden = true;
+  if (!item) return nothing();
+  $("stage").hidden = false;
+  $("nothing").hidden = true;
+  $("item").innerHTML = item.html;
+  form.elements.item.value = item.id;
+  form.reset();
+  for (const menu of form.querySelectorAll("details[open]")) menu.open = false;
+  restart();
+  emit("show", { item });
+  $("item").focus({ preventScroll: true });
+  $("item").scrollTop = 0;
+}
+
+function nothing(told) {
+  const news = !$("stage").hidden;
+  $("stage").hidden = true;
+  $("nothing").hidden = false;
+  $("nothing-head").textContent = told?.[0] ?? words.waiting;
+  $("nothing-words").textContent = told?.[1] ?? "";
+  $("nothing-go").hidden = !told?.[2];
+  if (told?.[2]) Object.assign($("nothing-go"), { href: told[2], textContent: told[3] });
+  if (news) $("nothing").focus({ preventScroll: true });
+  emit("empty", { told });
+}
+
+function recordOf(item, kind, { labels = [], note = "", reason = "" } = {}) {
+  const record = { id: uuid(), item: item.id, kind, labels, note, reason, active_ms: Math.round(active()) };
+  emit("record", { record, item });
+  return record;
+}
+
+// Keep the record first, then show the next item, then send.
+export function submit(kind, said) {
+  const item = queue[0];
+  if (!item) return;
+  const record = recordOf(item, kind, said);
+  queue.shift();
+  past.push({ items: [item], records: [record] });
+  outbox.keep([record]);
+  show();
+  emit("kept", { record, item });
+  outbox.flush();
+}
+
+// One act for several items of the queue or beside it: stored one by one, taken back together.
+export function submitTogether(items, labels, bulk) {
+  const spent = Math.round(active() / items.length);
+  const records = items.map((item) => ({ ...recordOf(item, "answer", { labels }), active_ms: spent, bulk }));
+  const done = new Set(items.map((item) => item.id));
+  queue = queue.filter((item) => !done.has(item.id));
+  past.push({ items, records });
+  outbox.keep(records);
+  show();
+  items.forEach((item, at) => emit("kept", { record: records[at], item }));
+  outbox.flush();
+}
+
+export function undo() {
+  const last = past.pop();
+  if (!last) {
+    const older = $("history").querySelector("a.past");
+    if (older) location.assign(older.href);
+    else say(words.nothingUndo);
+    return;
+  }
+  queue.unshift(...last.items);
+  outbox.keep(last.items.map((item) => ({ id: uuid(), item: item.id, kind: "undo", labels: [], note: "", reason: "" })));
+  show();
+  emit("undone", last);
+  say(words.undone);
+  outbox.flush();
+}
+
+// Items that came: new ones behind what is here. What was answered here and is still on its way stays away,
+// and what went to somebody else meanwhile is not shown any more; only the one on the stage stays, unless the person
+// has to do something else first.
+function refill(answer) {
+  const waiting = new Set(outbox.records.map((record) => record.item));
+  const theirs = new Set(answer.held);
+  const stopped = Boolean(answer.nothing?.[3]);
+  queue = queue.filter((item, at) => (at === 0 && !stopped) || theirs.has(item.id) || waiting.has(item.id));
+  const here = new Set(queue.map((item) => item.id));
+  const fresh = answer.items.filter((item) => !here.has(item.id) && !waiting.has(item.id));
+  queue.push(...fresh);
+  fresh.forEach(decode);
+  if ($("stage").hidden && queue.length) show();
+  else if (!queue.length) nothing(answer.nothing);
+}
+on("answer", refill);
+
+// Pictures are loaded and decoded before their turn.
+function decode({ html }) {
+  const picture = new DOMParser().parseFromString(html, "text/html").querySelector("img");
+  if (!picture) return;
+  const image = new Image();
+  image.src = picture.getAttribute("src");
+  image.decode().catch(() => {});
+}
+
+// For eyes and ears.
+export function say(text) {
+  $("status").classList.remove("quiet");
+  announce(text);
+}
+
+// For ears only: eyes see it in the list.
+export function sayQuietly(text) {
+  $("status").classList.add("quiet");
+  announce(text);
+}
+
+export function start() {
+  const unsent = new Set(outbox.records.map((record) => record.item));
+  if (unsent.size) queue = queue.filter((item) => !unsent.has(item.id));
+  queue.forEach(decode);
+  if (unsent.size) show();
+  else if (queue.length) {
+    emit("show", { item: queue[0] });
+    $("item").focus({ preventScroll: true });
+  }
+}
