@@ -16,6 +16,7 @@ COPY projects projects
 COPY sampling sampling
 COPY templates templates
 COPY static static
+COPY locale locale
 
 RUN useradd --create-home --uid 10001 annotator && mkdir /data && chown annotator /data
 USER annotator

@@ -3,8 +3,10 @@
 from functools import cache
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 
+from annotator.languages import chosen
 from projects.trust import notices
 
 THEMES = ("auto", "light", "dark")
@@ -18,6 +20,14 @@ def theme(request: HttpRequest) -> dict[str, str]:
         return {"theme": user.theme}
     chosen = request.COOKIES.get(THEME_COOKIE, "")
     return {"theme": chosen if chosen in THEMES else "auto"}
+
+
+def languages(request: HttpRequest) -> dict[str, Any]:
+    """The languages of the menu, each in its own words, and what was chosen; blank: as the browser asks."""
+    user = getattr(request, "user", None)
+    if user is not None and user.is_authenticated:
+        return {"languages": settings.LANGUAGES, "chosen_language": user.language or chosen(request)}
+    return {"languages": settings.LANGUAGES, "chosen_language": chosen(request)}
 
 
 def unread(request: HttpRequest) -> dict[str, Any]:

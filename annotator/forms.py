@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -28,10 +29,15 @@ class MeForm(UserForm):
             ("dark", gettext_lazy("Dark")),
         ],
     )
+    language = forms.ChoiceField(
+        label=gettext_lazy("Language"),
+        required=False,
+        choices=[("", gettext_lazy("As this browser asks")), *settings.LANGUAGES],
+    )
 
     class Meta:
         model = User
-        fields = ["name", "theme", "single_keys", "mail_notices"]
+        fields = ["name", "theme", "language", "single_keys", "mail_notices"]
         labels = {
             "name": gettext_lazy("Name"),
             "single_keys": gettext_lazy("Single keys act"),

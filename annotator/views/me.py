@@ -1,4 +1,4 @@
-"""A person's own page: name, theme, keys, password."""
+"""A person's own page: name, theme, language, keys, password."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import translation
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import trigger_client_event
 
+from annotator import languages
 from annotator.context import THEME_COOKIE, THEMES
 from annotator.forms import MeForm
 from annotator.models import User
@@ -26,8 +28,12 @@ def me(request: HttpRequest) -> HttpResponse:
     form = MeForm(request.POST or None, instance=user)
     if request.method == "POST" and form.is_valid():
         form.save()
-        messages.success(request, _("Saved."))
-        return redirect("me")
+        response = redirect("me")
+        if "language" in form.changed_data:
+            languages.choose(request, response, user.language)
+        with translation.override(user.language or translation.get_language()):
+            messages.success(request, _("Saved."))
+        return response
     if form.errors:
         user.refresh_from_db()
     return render(request, "annotator/me.html", {"form": form}, status=422 if form.errors else 200)

@@ -56,7 +56,7 @@ def send(user_id: int, at: datetime | None = None) -> bool:
     if not notices:
         return False
     user = get_user_model().objects.get(pk=user_id)
-    with override(settings.LANGUAGE_CODE):
+    with override(user.language or settings.LANGUAGE_CODE):
         subject = ngettext(
             "%(count)d notice waits for you", "%(count)d notices wait for you", len(notices)
         ) % {"count": len(notices)}
