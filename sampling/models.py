@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from projects.models import Item, Policy, Project
 
@@ -13,9 +14,9 @@ class FeatureSet(models.Model):
     """One featurizer, fitted once on a project's pool: all its shards hold columns of the same meaning."""
 
     class State(models.TextChoices):
-        BUILDING = "building", "Being computed"
-        READY = "ready", "In use"
-        RETIRED = "retired", "Replaced"
+        BUILDING = "building", _("Being computed")
+        READY = "ready", _("In use")
+        RETIRED = "retired", _("Replaced")
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="feature_sets")
     generation = models.PositiveIntegerField()
@@ -59,10 +60,10 @@ class Round(models.Model):
     """One turn of the loop: train, evaluate, score, select, publish."""
 
     class State(models.TextChoices):
-        QUEUED = "queued", "Due"
-        RUNNING = "running", "Running"
-        DONE = "done", "Published"
-        FAILED = "failed", "Failed"
+        QUEUED = "queued", _("Due")
+        RUNNING = "running", _("Running")
+        DONE = "done", _("Published")
+        FAILED = "failed", _("Failed")
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="rounds")
     number = models.PositiveIntegerField()
@@ -127,9 +128,9 @@ class ModelVersion(models.Model):
     """One fitted model with its data, seed and metrics."""
 
     class State(models.TextChoices):
-        CHAMPION = "champion", "In use"
-        RETIRED = "retired", "Replaced"
-        REJECTED = "rejected", "Held back"
+        CHAMPION = "champion", _("In use")
+        RETIRED = "retired", _("Replaced")
+        REJECTED = "rejected", _("Held back")
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="model_versions")
     round = models.OneToOneField(Round, models.CASCADE, related_name="model_version")
@@ -171,11 +172,11 @@ class Comparison(models.Model):
     """A what-if: strategies replayed on a project's own settled labels, one replay after the other."""
 
     class State(models.TextChoices):
-        QUEUED = "queued", "Waiting"
-        RUNNING = "running", "Running"
-        DONE = "done", "Done"
-        FAILED = "failed", "Failed"
-        STOPPED = "stopped", "Stopped"
+        QUEUED = "queued", _("Waiting")
+        RUNNING = "running", _("Running")
+        DONE = "done", _("Done")
+        FAILED = "failed", _("Failed")
+        STOPPED = "stopped", _("Stopped")
 
     LIVE = (State.QUEUED, State.RUNNING)
 

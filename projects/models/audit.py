@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from projects.models.items import Item
 from projects.models.project import Project
@@ -19,11 +20,11 @@ class Event(models.Model):
     """
 
     class Kind(models.TextChoices):
-        PERSON = "person", "Annotator"
-        LEAD = "lead", "Lead"
-        ADMIN = "admin", "Admin"
-        SYSTEM = "system", "The system"
-        IMPORT = "import", "An import"
+        PERSON = "person", _("Annotator")
+        LEAD = "lead", _("Lead")
+        ADMIN = "admin", _("Admin")
+        SYSTEM = "system", _("The system")
+        IMPORT = "import", _("An import")
 
     project = models.ForeignKey(Project, models.PROTECT, related_name="events")
     at = models.DateTimeField(default=timezone.now)

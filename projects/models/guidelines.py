@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from projects.models.judgements import Dispute
 from projects.models.project import Project
@@ -14,9 +15,9 @@ class GuidelineVersion(models.Model):
     """One version of what people go by: the text and the label set. Never changed."""
 
     class Kind(models.TextChoices):
-        EDITORIAL = "editorial", "Editorial: nothing changes in how items are labelled"
-        CLARIFYING = "clarifying", "Clarifying: some labels are meant more precisely"
-        BREAKING = "breaking", "Breaking: labels mean something else than before"
+        EDITORIAL = "editorial", _("Editorial: nothing changes in how items are labelled")
+        CLARIFYING = "clarifying", _("Clarifying: some labels are meant more precisely")
+        BREAKING = "breaking", _("Breaking: labels mean something else than before")
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="guideline_versions")
     version = models.PositiveIntegerField()
@@ -38,9 +39,9 @@ class GuidelineNote(models.Model):
     """A line that a decision suggests for the guidelines."""
 
     class State(models.TextChoices):
-        OPEN = "open", "Waiting"
-        TAKEN = "taken", "Part of the guidelines"
-        DROPPED = "dropped", "Dropped"
+        OPEN = "open", _("Waiting")
+        TAKEN = "taken", _("Part of the guidelines")
+        DROPPED = "dropped", _("Dropped")
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="guideline_notes")
     dispute = models.ForeignKey(Dispute, models.SET_NULL, null=True, related_name="guideline_notes")

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from projects.models.project import Project
 
@@ -14,13 +15,13 @@ class Upload(models.Model):
     """A file on its way in: checked first, then imported whole, or its good rows only, or not at all."""
 
     class State(models.TextChoices):
-        WAITING = "waiting", "Waiting to be checked"
-        CHECKING = "checking", "Being checked"
-        CHECKED = "checked", "Checked"
-        READY = "ready", "Waiting to be imported"
-        IMPORTING = "importing", "Being imported"
-        DONE = "done", "Imported"
-        REFUSED = "refused", "Refused"
+        WAITING = "waiting", _("Waiting to be checked")
+        CHECKING = "checking", _("Being checked")
+        CHECKED = "checked", _("Checked")
+        READY = "ready", _("Waiting to be imported")
+        IMPORTING = "importing", _("Being imported")
+        DONE = "done", _("Imported")
+        REFUSED = "refused", _("Refused")
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="uploads")
     file = models.FileField(upload_to="uploads/%Y/%m/", max_length=300)
@@ -45,19 +46,19 @@ class Item(models.Model):
     """One thing to judge: a text or an image."""
 
     class State(models.TextChoices):
-        OPEN = "open", "Open"
-        SETTLED = "settled", "Settled"
-        DISPUTED = "disputed", "Disputed"
+        OPEN = "open", _("Open")
+        SETTLED = "settled", _("Settled")
+        DISPUTED = "disputed", _("Disputed")
         # Settled once, and asked again since the guidelines changed: in no training set meanwhile.
-        STALE = "stale", "To be looked at again"
-        EXCLUDED = "excluded", "Excluded"
+        STALE = "stale", _("To be looked at again")
+        EXCLUDED = "excluded", _("Excluded")
 
     class Source(models.TextChoices):
-        SEED = "seed", "Known at import"
-        GOLD = "gold", "Gold"
-        SINGLE = "single", "One annotation"
-        CONSENSUS = "consensus", "Consensus"
-        ADJUDICATED = "adjudicated", "Lead's decision"
+        SEED = "seed", _("Known at import")
+        GOLD = "gold", _("Gold")
+        SINGLE = "single", _("One annotation")
+        CONSENSUS = "consensus", _("Consensus")
+        ADJUDICATED = "adjudicated", _("Lead's decision")
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="items")
     # Order of import, from 1: never changes, never reused.

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from projects.models.items import Item
 from projects.models.project import Project
@@ -17,11 +18,11 @@ class Annotation(models.Model):
     """One annotator's judgement of one item. Rows are only ever added: a correction is the next revision."""
 
     class Kind(models.TextChoices):
-        ANSWER = "answer", "Answer"
-        CANT_TELL = "cant_tell", "Can't tell"
-        SKIP = "skip", "Skip"
-        FLAG = "flag", "Flag"
-        UNDO = "undo", "Taken back"
+        ANSWER = "answer", _("Answer")
+        CANT_TELL = "cant_tell", _("Can't tell")
+        SKIP = "skip", _("Skip")
+        FLAG = "flag", _("Flag")
+        UNDO = "undo", _("Taken back")
 
     # Kinds that fill one of the places of an item.
     COUNTED = (Kind.ANSWER, Kind.CANT_TELL)
@@ -82,23 +83,23 @@ class Dispute(models.Model):
     """An item handed to a lead, with the reasons."""
 
     class State(models.TextChoices):
-        OPEN = "open", "Open"
-        RESOLVED = "resolved", "Resolved"
-        SENT_BACK = "sent_back", "Sent back"
-        DISMISSED = "dismissed", "Dismissed"
+        OPEN = "open", _("Open")
+        RESOLVED = "resolved", _("Resolved")
+        SENT_BACK = "sent_back", _("Sent back")
+        DISMISSED = "dismissed", _("Dismissed")
         # The decision stays in the log; the item waits in a new dispute.
-        UNDONE = "undone", "Decision taken back"
+        UNDONE = "undone", _("Decision taken back")
 
     class Reason(models.TextChoices):
-        TIE = "tie", "The votes differ"
-        LOW = "low", "The votes leave too much doubt"
-        FLAG = "flag", "Flagged by an annotator"
-        GOLD = "gold", "Several people missed a known item"
-        MODEL = "model", "The model contradicts"
-        SPOT = "spot", "A spot check differs"
-        GUIDELINE = "guideline", "A decision under older guidelines"
-        AGE = "age", "Open for too long"
-        REGION = "region", "Among items that people dispute"
+        TIE = "tie", _("The votes differ")
+        LOW = "low", _("The votes leave too much doubt")
+        FLAG = "flag", _("Flagged by an annotator")
+        GOLD = "gold", _("Several people missed a known item")
+        MODEL = "model", _("The model contradicts")
+        SPOT = "spot", _("A spot check differs")
+        GUIDELINE = "guideline", _("A decision under older guidelines")
+        AGE = "age", _("Open for too long")
+        REGION = "region", _("Among items that people dispute")
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="disputes")
     item = models.ForeignKey(Item, models.CASCADE, related_name="disputes")
@@ -131,20 +132,20 @@ class Resolution(models.Model):
     """A lead's decision. It wins over votes and keeps them."""
 
     class Outcome(models.TextChoices):
-        LABELLED = "labelled", "Labelled"
-        BOTH = "both", "Several are acceptable"
-        SENT_BACK = "sent_back", "Sent back for another vote"
-        RETURNED = "returned", "Sent back to those who answered"
-        BAD_ITEM = "bad_item", "Bad item, excluded"
-        CANT_TELL = "cant_tell", "Nobody can tell"
+        LABELLED = "labelled", _("Labelled")
+        BOTH = "both", _("Several are acceptable")
+        SENT_BACK = "sent_back", _("Sent back for another vote")
+        RETURNED = "returned", _("Sent back to those who answered")
+        BAD_ITEM = "bad_item", _("Bad item, excluded")
+        CANT_TELL = "cant_tell", _("Nobody can tell")
 
     class Reason(models.TextChoices):
-        AMBIGUOUS = "ambiguous", "Ambiguous item"
-        GUIDELINE_GAP = "guideline_gap", "Guideline gap"
-        SLIP = "slip", "Annotator slip"
-        EDGE_CASE = "edge_case", "Edge case"
-        SUBJECTIVE = "subjective", "Subjective"
-        GOLD_WRONG = "gold_wrong", "Gold was wrong"
+        AMBIGUOUS = "ambiguous", _("Ambiguous item")
+        GUIDELINE_GAP = "guideline_gap", _("Guideline gap")
+        SLIP = "slip", _("Annotator slip")
+        EDGE_CASE = "edge_case", _("Edge case")
+        SUBJECTIVE = "subjective", _("Subjective")
+        GOLD_WRONG = "gold_wrong", _("Gold was wrong")
 
     dispute = models.OneToOneField(Dispute, models.CASCADE, related_name="resolution")
     item = models.ForeignKey(Item, models.CASCADE, related_name="resolutions")

@@ -7,6 +7,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from projects.models.project import Project
 
@@ -15,9 +16,9 @@ class Policy(models.Model):
     """The sampling and quality settings that a round runs under. Never changed: a change is a new version."""
 
     class Suggest(models.TextChoices):
-        HIDDEN = "hidden", "Once they have answered"
-        KEY = "key", "When they press a key"
-        ALWAYS = "always", "At once"
+        HIDDEN = "hidden", _("Once they have answered")
+        KEY = "key", _("When they press a key")
+        ALWAYS = "always", _("At once")
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="policies")
     version = models.PositiveIntegerField()

@@ -10,6 +10,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
     from projects.models.policy import Policy
@@ -25,19 +26,19 @@ class Project(models.Model):
     """Items, a label set, people and policies."""
 
     class Media(models.TextChoices):
-        TEXT = "text", "Texts"
-        IMAGE = "image", "Images"
+        TEXT = "text", _("Texts")
+        IMAGE = "image", _("Images")
 
     class Task(models.TextChoices):
         # Spans, boxes, ratings and pairs will be further kinds; their answers go into Annotation.value.
-        SINGLE = "single", "One label"
-        MULTI = "multi", "Several labels"
+        SINGLE = "single", _("One label")
+        MULTI = "multi", _("Several labels")
 
     class State(models.TextChoices):
-        DRAFT = "draft", "Being set up"
-        ACTIVE = "active", "Active"
-        PAUSED = "paused", "Paused"
-        ARCHIVED = "archived", "Archived"
+        DRAFT = "draft", _("Being set up")
+        ACTIVE = "active", _("Active")
+        PAUSED = "paused", _("Paused")
+        ARCHIVED = "archived", _("Archived")
 
     name = models.CharField(max_length=120)
     media = models.CharField(max_length=5, choices=Media.choices, default=Media.TEXT)
@@ -125,13 +126,13 @@ class Membership(models.Model):
     """A person's role in a project."""
 
     class Role(models.TextChoices):
-        ANNOTATOR = "annotator", "Annotator"
-        LEAD = "lead", "Lead"
-        ADMIN = "admin", "Admin"
+        ANNOTATOR = "annotator", _("Annotator")
+        LEAD = "lead", _("Lead")
+        ADMIN = "admin", _("Admin")
 
     class Pause(models.TextChoices):
-        GOLD = "gold", "Below the bar on known items"
-        LEAD = "lead", "Paused by a lead"
+        GOLD = "gold", _("Below the bar on known items")
+        LEAD = "lead", _("Paused by a lead")
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="memberships")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships")

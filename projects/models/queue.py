@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from projects.models.items import Item
 from projects.models.project import Membership, Project
@@ -15,30 +16,30 @@ class QueueEntry(models.Model):
     """One picked item with its rank and the reason that it was picked."""
 
     class State(models.TextChoices):
-        LIVE = "live", "Live"
-        DONE = "done", "Done"
-        WITHDRAWN = "withdrawn", "Withdrawn"
+        LIVE = "live", _("Live")
+        DONE = "done", _("Done")
+        WITHDRAWN = "withdrawn", _("Withdrawn")
 
     class Stream(models.TextChoices):
-        FIRST = "first", "First batch: typical and diverse"
-        STRATEGY = "strategy", "Picked by the strategy"
-        RARE = "rare", "Near rare labels or named examples"
-        CONTROL = "control", "Random control"
-        NEW = "new", "A region that is new"
-        CHECK = "check", "Looked at again: the label may be wrong"
-        HOLDOUT = "holdout", "Hold-out, drawn at random"
-        AGREEMENT = "agreement", "Agreement sample, drawn at random"
-        RESERVE = "reserve", "Next best by the last scores"
-        RANDOM = "random", "Random order"
-        AGAIN = "again", "Another vote asked by a lead"
-        RETURNED = "returned", "Sent back by a lead to those who answered"
-        RECHECK = "recheck", "Asked again since the guidelines changed"
-        CALIBRATE = "calibrate", "First items, for everybody"
+        FIRST = "first", _("First batch: typical and diverse")
+        STRATEGY = "strategy", _("Picked by the strategy")
+        RARE = "rare", _("Near rare labels or named examples")
+        CONTROL = "control", _("Random control")
+        NEW = "new", _("A region that is new")
+        CHECK = "check", _("Looked at again: the label may be wrong")
+        HOLDOUT = "holdout", _("Hold-out, drawn at random")
+        AGREEMENT = "agreement", _("Agreement sample, drawn at random")
+        RESERVE = "reserve", _("Next best by the last scores")
+        RANDOM = "random", _("Random order")
+        AGAIN = "again", _("Another vote asked by a lead")
+        RETURNED = "returned", _("Sent back by a lead to those who answered")
+        RECHECK = "recheck", _("Asked again since the guidelines changed")
+        CALIBRATE = "calibrate", _("First items, for everybody")
         # Look-alikes of a picked item; and those of a card that are asked singly, to check it.
-        CARD = "card", "Look-alike, labelled together with others"
-        CARD_CHECK = "cardcheck", "Asked singly, to check a card"
+        CARD = "card", _("Look-alike, labelled together with others")
+        CARD_CHECK = "cardcheck", _("Asked singly, to check a card")
         # Known items: people see them as any other; they have places for everybody.
-        GOLD = "gold", "Known item, to check people"
+        GOLD = "gold", _("Known item, to check people")
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="queue")
     item = models.ForeignKey(Item, models.CASCADE, related_name="entries")
@@ -77,12 +78,12 @@ class Assignment(models.Model):
     """An item kept for one annotator until it expires (a lease)."""
 
     class State(models.TextChoices):
-        LEASED = "leased", "Leased"
-        SUBMITTED = "submitted", "Submitted"
-        SKIPPED = "skipped", "Skipped"
-        EXPIRED = "expired", "Expired"
+        LEASED = "leased", _("Leased")
+        SUBMITTED = "submitted", _("Submitted")
+        SKIPPED = "skipped", _("Skipped")
+        EXPIRED = "expired", _("Expired")
         # The person may be asked again: by a lead, with a note, or since the guidelines changed.
-        SENT_BACK = "sent_back", "Sent back"
+        SENT_BACK = "sent_back", _("Sent back")
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="+")
     item = models.ForeignKey(Item, models.CASCADE, related_name="assignments")
