@@ -7,6 +7,7 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from annotator.languages import chosen
+from projects.reading import preferences
 from projects.trust import notices
 
 THEMES = ("auto", "light", "dark")
@@ -20,6 +21,13 @@ def theme(request: HttpRequest) -> dict[str, str]:
         return {"theme": user.theme}
     chosen = request.COOKIES.get(THEME_COOKIE, "")
     return {"theme": chosen if chosen in THEMES else "auto"}
+
+
+def reading(request: HttpRequest) -> dict[str, dict[str, str]]:
+    """How the person likes to read texts: rendered, so that no line moves."""
+    user = getattr(request, "user", None)
+    known = user is not None and user.is_authenticated
+    return {"reading": preferences(user.reading) if known else {}}
 
 
 def languages(request: HttpRequest) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from allauth.account import views as account
 from django.urls import include, path, re_path
 
-from annotator.views import doors, errors, health, language, me, people
+from annotator.views import doors, errors, health, language, me, people, reading
 
 # Of allauth's pages only those that somebody needs: who is here came by invitation.
 account_urls = [
@@ -33,6 +33,7 @@ urlpatterns = [
     path("invitation/<str:token>/", doors.invitation, name="invitation"),
     path("me/", me.me, name="me"),
     path("theme/", me.theme, name="theme"),
+    path("me/reading/", reading.keep, name="reading"),
     path("language/", language.language, name="language"),
     path("account/", include(account_urls)),
     path("projects/<int:project_id>/people/", people.index, name="people"),
