@@ -99,7 +99,8 @@ def _store(membership: Membership, rules: Rules, submission: Submission, at: dat
     if membership.project.state == Project.State.ARCHIVED and assignment.state != Assignment.State.LEASED:
         raise Refused(_("This project is archived. Ask an admin to open it again."))
     labels = _checked(membership.project, rules, submission, before)
-    submission = replace(submission, labels=labels, reason=_reason(submission))
+    met = suggesting.met(membership, rules, assignment, submission.suggestion, again=before is not None)
+    submission = replace(submission, labels=labels, reason=_reason(submission), suggestion=met)
     known = assignment.entry.stream == QueueEntry.Stream.GOLD
     if known and qualification.trains(membership, rules.policy, submission.kind):
         submission = replace(submission, reason=gold.TRAINING)
@@ -168,7 +169,7 @@ def _annotate(
         stream=entry.stream,
         guideline_version=staleness.version_of(membership),
         active_ms=submission.active_ms,
-        suggestion=suggesting.met(membership, entry, submission.suggestion),
+        suggestion=submission.suggestion,
         bulk=submission.bulk,
         created_at=at,
     )
@@ -269,6 +270,7 @@ def _parse_one(row: object) -> Submission:
         note=note,
         reason=str(row.get("reason", "")).replace("\0", ""),
         active_ms=None if active is None else min(active, DAY_MS),
-        suggestion=suggesting.parse(row.get("suggestion")),
+        # On a card nobody is shown what the model thinks of each.
+        suggestion=None if row.get("bulk") else suggesting.parse(row.get("suggestion")),
         bulk=UUID(row["bulk"]) if row.get("bulk") else None,
     )

@@ -39,3 +39,8 @@ def known(seed: int, key: str) -> float:
 def spot(seed: int, key: str, share: float) -> bool:
     """Whether a lead judges the item again once it is settled. Independent of every other draw."""
     return _draw(seed, b"spot", key) < share * 2**64
+
+
+def blind(seed: int, person: int, item: int, share: float) -> bool:
+    """Whether a person answers an item without help of the model. A larger share keeps every such pair."""
+    return _draw(seed, b"blind", f"{person}:{item}") < share * 2**64

@@ -45,13 +45,18 @@ class Rules:
     labels: list[Label]
     # Answers that name a merged label count for the one that it became: {label id: label id}.
     merged: dict[int, int] = field(default_factory=dict)
+    # What each column of a model counts for today, by position: label ids in use.
+    columns: dict[int, int] = field(default_factory=dict)
 
 
 def rules(project: Project) -> Rules:
     """Read the policy in force, the labels in use, and what merged ones became."""
     labels = list(Label.objects.filter(project=project).order_by("order", "position"))
     into = {label.pk: label.merged_into_id for label in labels if label.merged_into_id}
-    return Rules(project.policy, [label for label in labels if label.retired_at is None], _ends(into))
+    ends, used = _ends(into), [label for label in labels if label.retired_at is None]
+    ids = {label.pk for label in used}
+    columns = {label.position: ends.get(label.pk, label.pk) for label in labels}
+    return Rules(project.policy, used, ends, {at: pk for at, pk in columns.items() if pk in ids})
 
 
 def _ends(into: dict[int, int]) -> dict[int, int]:

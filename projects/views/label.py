@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from projects import access, actions, keymap, labelling, markdown, queries, queue, reasons, shifts
+from projects import access, actions, keymap, labelling, markdown, queries, queue, reasons, shifts, suggesting
 from projects.errors import Refused
 from projects.models import Annotation, Assignment, Item, Membership
 from projects.trust import qualification, staleness, talk
@@ -55,6 +55,7 @@ def label(request: HttpRequest, project_id: int) -> HttpResponse:
         "find": len(labels) > 10,
         "item": items[0] if items else None,
         "lead_note": labelling.lead_note(assignments[0]) if assignments and not again else "",
+        "suggest": rules.policy.suggest,
         "earlier": labelling.earlier(assignments[:1], project).get(items[0].pk, "") if items else "",
         "again": again,
         "submission": uuid4(),
@@ -64,7 +65,7 @@ def label(request: HttpRequest, project_id: int) -> HttpResponse:
         "quiz": qualification.of(member, rules.policy),
         "history": labelling.history(member, labels)[:8],
         "nothing": None if items else labelling.nothing_to_do(member, rules.policy),
-        "desk": _desk(request, member, hand, shown),
+        "desk": {**_desk(request, member, hand, shown), "suggest": suggesting.mode(rules.policy)},
     }
     return render(request, "projects/label.html", context)
 
@@ -92,7 +93,13 @@ def work(request: HttpRequest, project_id: int) -> JsonResponse:
     names = {label.position: label.name for label in rules.labels}
     answer: dict[str, Any] = {
         "verdicts": [
-            {"id": v.id, "status": v.status, "message": v.message, "why": reasons.sentence(v.reason, names)}
+            {
+                "id": v.id,
+                "status": v.status,
+                "message": v.message,
+                "why": reasons.sentence(v.reason, names),
+                "thought": suggesting.afterwards(v.reason, rules, member.project),
+            }
             for v in verdicts
         ],
         "items": labelling.in_hand(member, rules, assignments, have),
