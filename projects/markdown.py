@@ -17,12 +17,18 @@ _parser = MarkdownIt("commonmark", {"html": False, "breaks": True}).enable(["tab
 def render(text: str) -> SafeString:
     """Return safe HTML: no raw HTML, images, styles or scripts; links to the web and to mail only.
 
-    Headings start two levels down, below those of the page.
+    The highest heading becomes the third level, below those of the page, and none is skipped: whoever listens
+    to a page goes through it by its headings.
     """
     tokens = _parser.parse(text)
+    above: list[int] = []
     for token in tokens:
+        if token.type == "heading_open":
+            while above and above[-1] >= int(token.tag[1]):
+                above.pop()
+            above.append(int(token.tag[1]))
         if token.type in {"heading_open", "heading_close"}:
-            token.tag = f"h{min(int(token.tag[1]) + 2, 6)}"
+            token.tag = f"h{min(len(above) + 2, 6)}"
     html = _parser.renderer.render(tokens, _parser.options, {})
     clean = nh3.clean(
         html,
