@@ -2,6 +2,7 @@
 
 import { announce } from "../page.js";
 import { $, desk, emit, form, on, uuid, words } from "./desk.js";
+import { build, farAway, take } from "./ahead.js";
 import { active, restart } from "./clock.js";
 import { outbox } from "./line.js";
 
@@ -17,7 +18,7 @@ export function show() {
   if (!item) return nothing();
   $("stage").hidden = false;
   $("nothing").hidden = true;
-  $("item").innerHTML = item.html;
+  $("item").replaceChildren(...take(item));
   form.elements.item.value = item.id;
   form.reset();
   for (const menu of form.querySelectorAll("details[open]")) menu.open = false;
@@ -98,20 +99,11 @@ function refill(answer) {
   const here = new Set(queue.map((item) => item.id));
   const fresh = answer.items.filter((item) => !here.has(item.id) && !waiting.has(item.id));
   queue.push(...fresh);
-  fresh.forEach(decode);
+  fresh.forEach(build);
   if ($("stage").hidden && queue.length) show();
   else if (!queue.length) nothing(answer.nothing);
 }
 on("answer", refill);
-
-// Pictures are loaded and decoded before their turn.
-function decode({ html }) {
-  const picture = new DOMParser().parseFromString(html, "text/html").querySelector("img");
-  if (!picture) return;
-  const image = new Image();
-  image.src = picture.getAttribute("src");
-  image.decode().catch(() => {});
-}
 
 // For eyes and ears.
 export function say(text) {
@@ -128,10 +120,11 @@ export function sayQuietly(text) {
 export function start() {
   const unsent = new Set(outbox.records.map((record) => record.item));
   if (unsent.size) queue = queue.filter((item) => !unsent.has(item.id));
-  queue.forEach(decode);
+  queue.slice(1).forEach(build);
   if (unsent.size) show();
   else if (queue.length) {
     emit("show", { item: queue[0] });
     $("item").focus({ preventScroll: true });
   }
+  if (farAway()) outbox.flush();
 }
