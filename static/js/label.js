@@ -5,6 +5,7 @@ import { $ } from "./label/desk.js";
 import * as choose from "./label/choose.js";
 import * as line from "./label/line.js";
 import * as stage from "./label/stage.js";
+import * as suggest from "./label/suggest.js";
 import { command } from "./label/keys.js";
 import "./label/beside.js";
 
@@ -15,6 +16,7 @@ command("send_flag", choose.flag);
 command("cant_tell", () => $("cant-tell").click());
 command("none", () => ($("none") ? $("none").click() : false));
 command("guidelines", () => { const box = $("guidelines"); if (box) box.open = !box.open; });
+command("suggestion", suggest.reveal);
 command("help", () => $("help").click());
 command("digit", choose.digit);
 command("enter", choose.enter);
