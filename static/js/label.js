@@ -4,10 +4,12 @@
 import { $ } from "./label/desk.js";
 import * as choose from "./label/choose.js";
 import * as line from "./label/line.js";
+import * as picture from "./label/picture.js";
 import * as stage from "./label/stage.js";
 import * as suggest from "./label/suggest.js";
 import { command } from "./label/keys.js";
 import "./label/beside.js";
+import "./label/reading.js";
 
 command("undo", stage.undo);
 command("skip", () => choose.openMenu("skip"));
@@ -17,6 +19,7 @@ command("cant_tell", () => $("cant-tell").click());
 command("none", () => ($("none") ? $("none").click() : false));
 command("guidelines", () => { const box = $("guidelines"); if (box) box.open = !box.open; });
 command("suggestion", suggest.reveal);
+for (const [name, act] of Object.entries(picture.acts)) command(name, () => act());
 command("help", () => $("help").click());
 command("digit", choose.digit);
 command("enter", choose.enter);

@@ -26,3 +26,6 @@ export function uuid() {
   const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
+
+// After the next frame is on the screen: for what may measure, and nobody waits for.
+export const afterPaint = (act) => requestAnimationFrame(() => setTimeout(act));
