@@ -174,7 +174,9 @@ class LabelLinesForm(forms.Form):
 
     lines = forms.CharField(
         label=gettext_lazy("Add labels, one a line"),
-        help_text=gettext_lazy("Paste from a table to add descriptions: name, tab, description."),
+        help_text=gettext_lazy(
+            "Paste from a table to add more: name, tab, description, tab, group, tab, other words for it."
+        ),
         strip=False,
         max_length=200_000,
         widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}),
@@ -288,7 +290,7 @@ class SplitForm(MergeForm):
     into = None  # type: ignore[assignment]
     lines = forms.CharField(
         label=gettext_lazy("New labels, one a line"),
-        help_text=gettext_lazy("Name, tab, description, as from a table."),
+        help_text=gettext_lazy("Name, tab, description, tab, group, tab, other words, as from a table."),
         required=False,
         strip=False,
         max_length=20_000,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -13,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from projects import audit, guidelines
+from projects import audit, guidelines, keymap
 from projects.errors import Refused
 from projects.guidelines import Kind, News
 from projects.models import Label, Project
@@ -21,17 +22,21 @@ from projects.models import Label, Project
 # Given out by themselves, in this order; further labels are found by typing their name.
 AUTOMATIC_KEYS: Final = "1234567890"
 # The labelling page needs these for itself.
-RESERVED_KEYS: Final = frozenset("sfugmnxz?/")
+RESERVED_KEYS: Final = keymap.RESERVED
 MOST_LABELS: Final = 500
 HUES: Final = 12
+MOST_SYNONYMS: Final = 20
+LONGEST_SYNONYM: Final = 60
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A label to be: its name and what it means."""
+    """A label to be: its name, what it means, where it belongs, and other words that find it."""
 
     name: str
     description: str = ""
+    group: str = ""
+    synonyms: tuple[str, ...] = ()
 
 
 def shown(project: Project) -> QuerySet[Label]:
@@ -45,13 +50,26 @@ def retired(project: Project) -> QuerySet[Label]:
 
 
 def drafts_from(text: str) -> list[Draft]:
-    """Read one label a line; after a tab (pasted from a table) comes its description."""
+    """Read one label a line; after tabs (pasted from a table) come description, group and other words."""
     found = []
     for line in text.splitlines():
-        name, _tab, description = line.partition("\t")
+        name, description, group, synonyms = (*line.split("\t"), "", "", "")[:4]
         if name.strip():
-            found.append(Draft(" ".join(name.split()), " ".join(description.split())))
+            told = (" ".join(name.split()), " ".join(description.split()))
+            found.append(Draft(*told, tidy_group(group), tuple(synonyms_from(synonyms))))
     return found
+
+
+def tidy_group(path: str) -> str:
+    """A path of groups as it is kept: «Vehicles / Cars»."""
+    parts = [" ".join(part.split()) for part in path.split("/")]
+    return " / ".join(part for part in parts if part)
+
+
+def synonyms_from(text: str) -> list[str]:
+    """Read other words for a label, parted by commas: each once, in the order given."""
+    words = (" ".join(word.split()) for word in re.split(r"[,;،؛\n]", text))
+    return list({word.casefold(): word for word in words if word}.values())
 
 
 @transaction.atomic
@@ -85,10 +103,11 @@ def create(held: Project, drafts: Sequence[Draft]) -> list[Label]:
     """Make labels with the next positions, free keys and hues; the caller holds the project and says why."""
     highest = held.labels.aggregate(position=Max("position"), order=Max("order"))
     position = -1 if highest["position"] is None else highest["position"]
-    keys = _free_keys(held.labels.all())
+    keys, spelling = _free_keys(held.labels.all()), _spelling(held)
     made = []
     for number, draft in enumerate(drafts, start=1):
         _check_name(draft.name)
+        _check_synonyms(draft.synonyms)
         made.append(
             Label.objects.create(
                 project=held,
@@ -96,6 +115,8 @@ def create(held: Project, drafts: Sequence[Draft]) -> list[Label]:
                 order=(highest["order"] or 0) + number,
                 name=draft.name,
                 description=draft.description,
+                group=_spelt(draft.group, spelling),
+                synonyms=list(draft.synonyms),
                 hue=(position + number) % HUES + 1,
                 key=keys.pop(0) if keys else "",
             )
@@ -115,9 +136,12 @@ def _news_of(added: list[Label], news: News | None) -> News:
 
 @transaction.atomic
 def change(label: Label, actor: AbstractBaseUser, changes: dict[str, Any]) -> Label:
-    """Rename, describe, recolour a label or give it another key. Its id and position stay."""
+    """Rename, describe, group, recolour a label or give it another key. Its id and position stay."""
     held = audit.hold(label.project)
     present = Label.objects.get(pk=label.pk)
+    if "group" in changes:
+        changes = {**changes, "group": _spelt(changes["group"], _spelling(held, but=present.pk))}
+    _check_synonyms(changes.get("synonyms", ()))
     before, after = audit.differences({name: getattr(present, name) for name in changes}, changes)
     if "name" in after:
         _check_name(after["name"])
@@ -140,13 +164,22 @@ def change(label: Label, actor: AbstractBaseUser, changes: dict[str, Any]) -> La
 
 def _news_of_words(label: Label, before: dict[str, Any], after: dict[str, Any]) -> News | None:
     """An editorial version where people read other words: ids stay, so every answer keeps its label."""
+    told: list[str] = []
+    migration: dict[str, Any] = {}
+    name = {"name": label.name}
     if "name" in after:
         change = {"label": label.pk, "from": before["name"], "to": after["name"]}
-        summary = _("«%(from)s» is called «%(to)s» now.") % change
-        return News(summary=summary, migration={"rename": change})
+        told.append(_("«%(from)s» is called «%(to)s» now.") % change)
+        migration = {"rename": change}
     if "description" in after:
-        return News(summary=_("The description of «%(name)s» was changed.") % {"name": label.name})
-    return None
+        told.append(_("The description of «%(name)s» was changed.") % name)
+    if after.get("group"):
+        told.append(_("«%(name)s» stands under «%(group)s» now.") % {**name, "group": label.group})
+    elif "group" in after:
+        told.append(_("«%(name)s» stands in no group now.") % name)
+    if "synonyms" in after:
+        told.append(_("Other words that find «%(name)s» were changed.") % name)
+    return News(summary=" ".join(told), migration=migration) if told else None
 
 
 @transaction.atomic
@@ -244,6 +277,37 @@ def _check_name(name: str) -> None:
             _("«%(start)s…» is too long for a label: at most %(longest)s characters.")
             % {"start": name[:20], "longest": longest}
         )
+
+
+def _check_synonyms(words: Sequence[str]) -> None:
+    if len(words) > MOST_SYNONYMS or any(len(word) > LONGEST_SYNONYM for word in words):
+        raise Refused(
+            _("A label has at most %(most)s other words, each of at most %(longest)s characters.")
+            % {"most": MOST_SYNONYMS, "longest": LONGEST_SYNONYM}
+        )
+
+
+def _spelling(held: Project, but: int | None = None) -> dict[str, str]:
+    """How groups of other labels are spelt, and each group above them: {in lower case: as it stands}."""
+    found: dict[str, str] = {}
+    for path in held.labels.exclude(pk=but).exclude(group="").values_list("group", flat=True):
+        parts = path.split(" / ")
+        for depth in range(1, len(parts) + 1):
+            found.setdefault(" / ".join(parts[:depth]).casefold(), " / ".join(parts[:depth]))
+    return found
+
+
+def _spelt(path: str, spelling: dict[str, str]) -> str:
+    """A tidy path, spelt as it stands elsewhere: one group never becomes two by a capital letter."""
+    parts, built = tidy_group(path).split(" / "), ""
+    for part in parts:
+        whole = f"{built} / {part}" if built else part
+        built = spelling.setdefault(whole.casefold(), whole)
+    longest = Label._meta.get_field("group").max_length or 0
+    if len(built) > longest:
+        words = _("«%(start)s…» is too long for a group: at most %(longest)s characters.")
+        raise Refused(words % {"start": built[:20], "longest": longest})
+    return built
 
 
 def _taken_name(label: Label) -> str:

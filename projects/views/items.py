@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
-from projects import access, browsing, history, reasons
+from projects import access, browsing, examples, history, labelset, reasons
 from projects.forms import ItemsForm
 from projects.models import Annotation, Item, Label
 from projects.trust import talk
@@ -80,6 +80,8 @@ def item(request: HttpRequest, project_id: int, number: int) -> HttpResponse:
         resolutions=[(one, _labels(one.labels, labels)) for one in found.resolutions.select_related("lead")],
         story=history.story(found),
         former=_labels((found.former or {}).get("labels"), labels),
+        offered=labelset.shown(member.project),
+        not_example=examples.refusal(found),
         previous=number - 1 if number > 1 else None,
         next=number + 1 if number < member.project.item_count else None,
     )
