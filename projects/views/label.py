@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
 from projects import access, actions, keymap, labelling, markdown, queries, queue, reasons, shifts, suggesting
 from projects.errors import Refused
@@ -57,7 +57,7 @@ def label(request: HttpRequest, project_id: int) -> HttpResponse:
         "lead_note": labelling.lead_note(assignments[0]) if assignments and not again else "",
         "suggest": rules.policy.suggest,
         "earlier": labelling.earlier(assignments[:1], project).get(items[0].pk, "") if items else "",
-        "again": again,
+        "again": again and Annotation.objects.filter(item=again, annotator_id=member.user_id).exists(),
         "submission": uuid4(),
         "guidelines": markdown.render(project.guidelines),
         "progress": shown,
@@ -80,14 +80,16 @@ def work(request: HttpRequest, project_id: int) -> JsonResponse:
     browser keeps what it holds and asks to sign in.
     """
     if not request.user.is_authenticated:
-        return JsonResponse({"message": "signed out"}, status=401)
-    member = access.membership(request.user, project_id)
+        return JsonResponse({"message": "signed out", "signed_in": False}, status=401)
     try:
         submissions, want, have = _read(request)
     except _AnotherPerson:
-        return JsonResponse({"message": "signed in as somebody else"}, status=401)
+        # Before the project is looked for: the other person may not find it.
+        return JsonResponse({"message": "signed in as somebody else", "signed_in": True}, status=401)
     except Refused as refusal:
+        access.membership(request.user, project_id)
         return JsonResponse({"message": str(refusal)}, status=422)
+    member = access.membership(request.user, project_id)
     rules = queries.rules(member.project)
     verdicts, assignments = _submit_and_fill(member, submissions, want, rules)
     names = {label.position: label.name for label in rules.labels}
@@ -134,19 +136,6 @@ def _submit_and_fill(
         return verdicts, queue.fill(member, want, policy=rules.policy)
 
 
-@require_GET
-@login_required
-def my_labels(request: HttpRequest, project_id: int) -> HttpResponse:
-    """List a person's newest judgements, each with a way to change it."""
-    member = access.membership(request.user, project_id)
-    rows = labelling.history(member, queries.active_labels(project_id))
-    said = talk.for_annotator(member.user_id, member.project, [row["item"] for row in rows])
-    rows = [{**row, "comments": len(said.get(row["item"], []))} for row in rows]
-    return render(
-        request, "projects/my_labels.html", {"project": member.project, "membership": member, "rows": rows}
-    )
-
-
 def _desk(
     request: HttpRequest, member: Membership, hand: list[dict[str, Any]], shown: labelling.Progress
 ) -> dict[str, Any]:
@@ -155,6 +144,7 @@ def _desk(
     return {
         "user": request.user.pk,
         "project": project.pk,
+        "name": project.name,
         "multi": project.task == project.Task.MULTI,
         "keys": keymap.keys_of(member.user.keys),
         "ahead": labelling.AHEAD,
@@ -167,11 +157,11 @@ def _desk(
 
 
 def _asked_for(request: HttpRequest, member: Membership) -> Item | None:
-    """The item of ``?item=`` where this person has judged it before and wants to change the answer."""
+    """The item of ``?item=`` where this person was given it: to change an answer, or give a refused one anew."""
     wanted = request.GET.get("item", "")
     if not (wanted.isascii() and wanted.isdigit() and len(wanted) < 19):
         return None
-    mine = Annotation.objects.filter(
+    mine = Assignment.objects.filter(
         item_id=int(wanted), annotator_id=member.user_id, project_id=member.project_id
     ).select_related("item")
     found = mine.first()
