@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from projects import audit, guidelines, uploads
 from projects.errors import Refused
+from projects.files.problems import refusal
 from projects.models import Membership, Policy, Project, Upload
 from projects.trust import calibration
 
@@ -65,7 +66,7 @@ def replace_data(
     refused = Upload.State.REFUSED
     if new.state == refused and any(upload.state != refused for upload in old):
         new.file.storage.delete(str(new.file.name))
-        raise Refused(f"{new.name}: {new.message}")
+        raise Refused(f"{new.name}: {refusal(new)}")
     return new
 
 

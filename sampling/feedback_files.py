@@ -135,9 +135,9 @@ def _by_key(project: Project, said: Sequence[_Said], found: Found) -> list[_Said
         if item is not None:
             found.words.append(Word(item, one.labels, one.note))
         elif one.id:
-            reason = "No item of this project has this id."
+            reason = _("No item of this project has this id.")
             found.problems.add(
-                Bad(one.id, reason, "Correct the id, or import the item first.").at(one.number)
+                Bad(one.id, reason, _("Correct the id, or import the item first.")).at(one.number)
             )
         else:
             left.append(one)
@@ -160,8 +160,8 @@ def _by_text(project: Project, said: Sequence[_Said], found: Found) -> None:
         if len(pks) == 1:
             found.words.append(Word(items[pks[0]], one.labels, one.note))
             continue
-        reason = "Several items have this text." if pks else "No item of this project has this text."
-        remedy = "Name the item by its id." if pks else "Write it exactly, or import the item first."
+        reason = _("Several items have this text.") if pks else _("No item of this project has this text.")
+        remedy = _("Name the item by its id.") if pks else _("Write it exactly, or import the item first.")
         found.problems.add(Bad(one.text, reason, remedy).at(one.number))
 
 
@@ -183,8 +183,8 @@ class _Rules:
             return None
         found = sorted({self._label(name, column).pk for name in names})
         if self.single and len(found) != 1:
-            reason = f"The project asks for one label; here are {len(found)}."
-            raise Bad(names, reason, "Leave one label.", column)
+            reason = _("The project asks for one label; here are %(count)s.") % {"count": len(found)}
+            raise Bad(names, reason, _("Leave one label."), column)
         return tuple(found)
 
     def _names(self, value: object, column: str) -> Iterator[str]:
@@ -199,9 +199,11 @@ class _Rules:
     def _label(self, name: str, column: str) -> Label:
         label = self._labels.get(name.casefold())
         if label is None:
-            raise Bad(name, "The project has no such label.", "Correct it, or add the label first.", column)
+            raise Bad(
+                name, _("The project has no such label."), _("Correct it, or add the label first."), column
+            )
         if label.retired_at:
-            raise Bad(name, "The label is retired.", "Give the label that took its place.", column)
+            raise Bad(name, _("The label is retired."), _("Give the label that took its place."), column)
         return label
 
 
@@ -216,7 +218,10 @@ def _said(row: Row | Problem, rules: _Rules, problems: Problems) -> _Said | None
         name = "" if named is None or isinstance(named, bool | list | dict) else str(named).strip()
         if not name and not (isinstance(text, str) and text.strip()):
             raise Bad(
-                "", "The row names no item.", "Give its id, or its exact text.", columns.id or columns.text
+                "",
+                _("The row names no item."),
+                _("Give its id, or its exact text."),
+                columns.id or columns.text,
             )
         labels = rules.labels(row)
     except Bad as bad:

@@ -53,7 +53,7 @@ def test_an_unclosed_quote_before_many_rows_loses_none_of_them():
 def test_an_unclosed_quote_in_a_file_of_one_column_is_refused_with_all_that_it_swallows():
     upload = bring(make_project(), 'text\none\n"two\nthree\n')
     assert reasons(upload) == [(3, "", "A quote opens here")]
-    assert "lines 3 to 4" in upload.problems[0]["reason"]
+    assert "Lines 3 to 4" in upload.problems[0]["reason"]
 
 
 def test_words_after_a_closing_quote_are_refused():

@@ -22,15 +22,19 @@ from projects.files.csvs import open_csv
 from projects.files.images import SUFFIXES
 from projects.files.problems import Bad, Problem, Problems, listing, shorten
 from projects.files.records import Row
+from projects.saying import Said, both
+from projects.saying import gettext as _
 
 _TABLES: Final = {".csv", ".tsv"}
 _FILE_COLUMNS: Final = ("file", "file_name", "filename", "image", "path", "name", "picture", "img")
 _PASSED_OVER: Final = {".txt", ".md", ".json", ".jsonl", ".xml", ".yaml", ".yml", ".csv", ".tsv", ".rst", ""}
 _ARCHIVES: Final = {".zip", ".gz", ".tar", ".7z", ".rar", ".bz2", ".xz", ".tgz"}
 _SPEAKING: Final = {
-    ".svg": ("SVG pictures may hold scripts.", "Export it as PNG."),
-    ".svgz": ("SVG pictures may hold scripts.", "Export it as PNG."),
-    **dict.fromkeys(_ARCHIVES, ("An archive inside the archive is not opened.", "Unpack it into the zip.")),
+    ".svg": (_("SVG pictures may hold scripts."), _("Export it as PNG.")),
+    ".svgz": (_("SVG pictures may hold scripts."), _("Export it as PNG.")),
+    **dict.fromkeys(
+        _ARCHIVES, (_("An archive inside the archive is not opened."), _("Unpack it into the zip."))
+    ),
 }
 _DAMAGED: Final = (
     zipfile.BadZipFile,
@@ -53,7 +57,7 @@ class ArchiveReader:
     # By path in the archive: what the table says about a picture.
     table: dict[str, dict[str, object]] = field(default_factory=dict)
     problems: Problems = field(default_factory=Problems)
-    note: str = ""
+    note: Said | str = ""
     encoding: str = ""
     sure: bool = True
     delimiter: str = ""
@@ -87,26 +91,31 @@ def _refuse(info: zipfile.ZipInfo, seen: set[str]) -> None:
     name, suffix = info.filename, PurePosixPath(info.filename).suffix.lower()
     column = FILE
     if name in seen:
-        raise Bad(name, "Two files of the archive have this name.", "Keep one of them.", column)
+        raise Bad(name, _("Two files of the archive have this name."), _("Keep one of them."), column)
     seen.add(name)
     parts = name.replace("\\", "/").split("/")
     if ".." in parts or parts[0] == "" or ":" in parts[0] or not encodings.whole(name):
         raise Bad(
-            name, "The name points out of the archive.", "Pack the pictures again with plain names.", column
+            name,
+            _("The name points out of the archive."),
+            _("Pack the pictures again with plain names."),
+            column,
         )
     if stat.S_ISLNK(info.external_attr >> 16):
-        raise Bad(name, "This is a link, not a picture.", "Pack the picture itself.", column)
+        raise Bad(name, _("This is a link, not a picture."), _("Pack the picture itself."), column)
     if info.flag_bits & 1:
-        raise Bad(name, "The file is encrypted.", "Pack it without a password.", column)
+        raise Bad(name, _("The file is encrypted."), _("Pack it without a password."), column)
     if suffix in _SPEAKING:
         raise Bad(name, *_SPEAKING[suffix], column)
     if suffix not in SUFFIXES:
-        raise Bad(name, "This is no picture that we read.", "Use PNG, JPEG, WebP or GIF.", column)
+        raise Bad(name, _("This is no picture that we read."), _("Use PNG, JPEG, WebP or GIF."), column)
     if info.file_size > limits.IMAGE_BYTES:
         most = limits.IMAGE_BYTES // limits.MB
-        raise Bad(name, f"The picture has more than {most} MB.", "Save it smaller.", column)
+        raise Bad(name, _("The picture has more than %(most)s MB.", most=most), _("Save it smaller."), column)
     if info.file_size > limits.MB and info.file_size > limits.IMAGE_RATIO * max(info.compress_size, 1):
-        raise Bad(name, "The file unpacks to far more than its size.", "Save the picture again.", column)
+        raise Bad(
+            name, _("The file unpacks to far more than its size."), _("Save the picture again."), column
+        )
 
 
 def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
@@ -116,10 +125,13 @@ def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
             data = packed.read(limits.IMAGE_BYTES + 1)
     except (*_DAMAGED, RuntimeError) as error:
         raise Bad(
-            info.filename, f"The file is damaged in the archive: {error}.", "Pack it again.", FILE
+            info.filename,
+            _("The file is damaged in the archive: %(error)s.", error=error),
+            _("Pack it again."),
+            FILE,
         ) from None
     if len(data) > limits.IMAGE_BYTES:
-        raise Bad(info.filename, "The picture is too large.", "Save it smaller.", FILE)
+        raise Bad(info.filename, _("The picture is too large."), _("Save it smaller."), FILE)
     return data
 
 
@@ -133,7 +145,7 @@ def open_archive(file: BinaryIO, columns: Columns, tables: bool = True) -> Itera
         _refuse_crowd(file)
         archive = zipfile.ZipFile(file)
     except _DAMAGED:
-        raise Refused("The zip file is damaged or cut off. Pack it again and upload that.") from None
+        raise Refused(_("The zip file is damaged or cut off. Pack it again and upload that.")) from None
     with archive:
         files = [info for info in archive.infolist() if not info.is_dir() and not _hidden(info.filename)]
         _refuse_whole(files)
@@ -145,7 +157,9 @@ def open_archive(file: BinaryIO, columns: Columns, tables: bool = True) -> Itera
         if not reader.table and any("/" in info.filename for info in pictures):
             reader.columns.append(FOLDER)
         rest = [name for name in others if name not in named]
-        reader.note = " ".join(filter(None, [reader.note, f"Passed over: {listing(rest)}." if rest else ""]))
+        if rest:
+            passed = _("Passed over: %(names)s.", names=listing(rest))
+            reader.note = both(reader.note, passed) if reader.note else passed
         yield reader
 
 
@@ -168,7 +182,12 @@ def _refuse_crowd(file: BinaryIO) -> None:
         size -= 46 + more
         entries += 1
     if entries > limits.ARCHIVE_ENTRIES:
-        raise Refused(f"The zip holds too many files; {limits.ARCHIVE_FILES:,} is the limit. Split it.")
+        raise Refused(
+            _(
+                "The zip holds too many files; %(limit)s is the limit. Split it.",
+                limit=f"{limits.ARCHIVE_FILES:,}",
+            )
+        )
 
 
 def _list_of_contents(file: BinaryIO) -> tuple[int, int]:
@@ -211,15 +230,23 @@ def _passed_over(info: zipfile.ZipInfo) -> bool:
 
 def _refuse_whole(files: list[zipfile.ZipInfo]) -> None:
     if any(info.filename == "[Content_Types].xml" for info in files):
-        raise Refused("This is a workbook or a document. Save a sheet as “CSV UTF-8” and upload that.")
+        raise Refused(_("This is a workbook or a document. Save a sheet as “CSV UTF-8” and upload that."))
     if len(files) > limits.ARCHIVE_FILES:
-        raise Refused(f"The zip holds {len(files):,} files; {limits.ARCHIVE_FILES:,} is the limit. Split it.")
+        raise Refused(
+            _(
+                "The zip holds %(count)s files; %(limit)s is the limit. Split it.",
+                count=f"{len(files):,}",
+                limit=f"{limits.ARCHIVE_FILES:,}",
+            )
+        )
     if sum(info.file_size for info in files) > limits.file_bytes():
         most = limits.file_bytes() // limits.MB
-        raise Refused(f"The zip unpacks to more than {most:,} MB, the limit of this site. Split it.")
+        raise Refused(
+            _("The zip unpacks to more than %(most)s MB, the limit of this site. Split it.", most=f"{most:,}")
+        )
     if not any(PurePosixPath(info.filename).suffix.lower() in {*SUFFIXES, *_SPEAKING} for info in files):
         raise Refused(
-            "The zip holds no PNG, JPEG, WebP or GIF. A table of texts is uploaded as it is, not zipped."
+            _("The zip holds no PNG, JPEG, WebP or GIF. A table of texts is uploaded as it is, not zipped.")
         )
 
 
@@ -234,20 +261,23 @@ def _read_tables(reader: ArchiveReader, names: list[str], columns: Columns) -> N
                 if _join(reader, name, cast(BinaryIO, packed), columns):
                     if joined:
                         raise Refused(
-                            f"Two tables name the pictures: {listing([joined, name])}. Keep one of them."
+                            _(
+                                "Two tables name the pictures: %(names)s. Keep one of them.",
+                                names=listing([joined, name]),
+                            )
                         )
                     joined = name
         except (*_DAMAGED, RuntimeError):
             raise Refused(
-                f"{listing([name])} cannot be unpacked. Pack the zip again and upload that."
+                _("%(names)s cannot be unpacked. Pack the zip again and upload that.", names=listing([name]))
             ) from None
 
 
 def _refuse_table(info: zipfile.ZipInfo) -> None:
     if info.flag_bits & 1:
-        raise Refused("The table in the zip is encrypted. Pack it without a password.")
+        raise Refused(_("The table in the zip is encrypted. Pack it without a password."))
     if info.file_size > limits.RATIO_FREE and info.file_size > limits.RATIO * max(info.compress_size, 1):
-        raise Refused("The table in the zip unpacks to far more than its size. Pack it again.")
+        raise Refused(_("The table in the zip unpacks to far more than its size. Pack it again."))
 
 
 def _join(reader: ArchiveReader, name: str, packed: BinaryIO, columns: Columns) -> bool:
@@ -256,7 +286,7 @@ def _join(reader: ArchiveReader, name: str, packed: BinaryIO, columns: Columns) 
     by_name = {column.casefold(): column for column in table.columns}
     key = next((by_name[wanted] for wanted in _FILE_COLUMNS if wanted in by_name), "")
     if not key:
-        reader.note = f"{listing([name])} has no column “file” and is not used."
+        reader.note = _("%(names)s has no column “file” and is not used.", names=listing([name]))
         return False
     others = [column for column in table.columns if column != key and column != FILE]
     # Its rows are numbered for themselves: a problem says that it is the table's.
@@ -264,14 +294,20 @@ def _join(reader: ArchiveReader, name: str, packed: BinaryIO, columns: Columns) 
     finder = _Finder([info.filename for info in reader.entries], str(PurePosixPath(name).parent))
     for count, row in enumerate(table.rows(), 1):
         if count > limits.ARCHIVE_FILES:
-            raise Refused(f"{listing([name])} has more than {limits.ARCHIVE_FILES:,} rows. Split the zip.")
+            raise Refused(
+                _(
+                    "%(names)s has more than %(limit)s rows. Split the zip.",
+                    names=listing([name]),
+                    limit=f"{limits.ARCHIVE_FILES:,}",
+                )
+            )
         if isinstance(row, Problem):
             reader.problems.add(replace(row, column=place))
             continue
         try:
             found = finder.find(str(row.fields[key]))
             if found in reader.table:
-                raise Bad(row.fields[key], "Two rows name the same picture.", "Keep one of them.", key)
+                raise Bad(row.fields[key], _("Two rows name the same picture."), _("Keep one of them."), key)
             reader.table[found] = {column: row.fields[column] for column in others}
         except Bad as bad:
             reader.problems.add(replace(bad.at(row.number), column=place))
@@ -301,6 +337,10 @@ class _Finder:
             return same[0]
         if same:
             raise Bad(
-                wanted, "Several folders have a picture of this name.", "Write the path with its folder."
+                wanted,
+                _("Several folders have a picture of this name."),
+                _("Write the path with its folder."),
             )
-        raise Bad(wanted, "The zip holds no picture of this name.", "Correct the name, or add the picture.")
+        raise Bad(
+            wanted, _("The zip holds no picture of this name."), _("Correct the name, or add the picture.")
+        )

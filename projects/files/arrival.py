@@ -17,6 +17,7 @@ from projects.files.columns import Columns
 from projects.files.importing import check
 from projects.files.problems import shorten
 from projects.models import Project, Upload
+from projects.saying import gettext as _
 
 State = Upload.State
 _PACKED = (".zip", ".gz")
@@ -30,7 +31,13 @@ def receive(project: Project, file: File[bytes], user: AbstractBaseUser | None, 
     name = shorten(PurePath((file.name or "file").replace("\\", "/")).name, 255)
     if file.size > limits.file_bytes():
         most = limits.file_bytes() // limits.MB
-        raise Refused(f"“{name}” is larger than {most:,} MB, the limit of this site. Split it.")
+        raise Refused(
+            _(
+                "“%(name)s” is larger than %(most)s MB, the limit of this site. Split it.",
+                name=name,
+                most=f"{most:,}",
+            )
+        )
     upload = Upload(project=project, name=name, created_by_id=user.pk if user else None)
     upload.file.save(f"{secrets.token_urlsafe(16)}{PurePath(name).suffix.lower()[:10]}", file, save=False)
     upload.save()
@@ -47,7 +54,7 @@ def choose(upload: Upload, columns: Columns, here: bool = False) -> Upload:
     }
     columns.validate_reading()
     if not Upload.objects.filter(pk=upload.pk, state__in=changeable).update(**values):
-        raise Refused("This file is already imported, or on its way in.")
+        raise Refused(_("This file is already imported, or on its way in."))
     upload.refresh_from_db()
     return _check_soon(upload, here)
 
@@ -56,7 +63,7 @@ def start(upload: Upload, good_rows_only: bool = False) -> Upload:
     """Release a checked file for import; the worker does it. Raises Refused where it is not checked."""
     checked = Upload.objects.filter(pk=upload.pk, state=State.CHECKED)
     if not checked.update(state=State.READY, good_rows_only=good_rows_only):
-        raise Refused("The file is not ready: it is still being checked, or was imported before.")
+        raise Refused(_("The file is not ready: it is still being checked, or was imported before."))
     upload.refresh_from_db()
     transaction.on_commit(lambda: bell.ring(upload.pk))
     return upload

@@ -15,8 +15,16 @@ from projects.files.images import Picture, clean, verify
 from projects.files.problems import Bad, shorten
 from projects.files.records import Row
 from projects.models import Project
+from projects.saying import Said
+from projects.saying import gettext as _
 
-_KINDS: Final = {bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
+_KINDS: Final = {
+    bool: _("true or false"),
+    int: _("a number"),
+    float: _("a number"),
+    list: _("a list"),
+    dict: _("an object"),
+}
 _ENCODE: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 # Blank to the eye, though not white space.
 _INVISIBLE: Final = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
@@ -39,19 +47,27 @@ class Candidate:
     picture: Picture | None = None
 
 
+def _kind(value: object) -> Said:
+    return _KINDS.get(type(value), _("something else"))
+
+
 def checked_text(value: object, column: str) -> str:
     """Return a text that any database and any page can hold, unchanged. Raises Bad."""
     if value is None:
-        raise Bad("null", "The text is missing.", "Give every row a text, or remove the row.", column)
+        raise Bad("null", _("The text is missing."), _("Give every row a text, or remove the row."), column)
     if not isinstance(value, str):
-        kind = _KINDS.get(type(value), "something else")
-        raise Bad(value, f"This is {kind}, not a text.", "Write texts in quotes.", column)
+        kind = _kind(value)
+        raise Bad(value, _("This is %(kind)s, not a text.", kind=kind), _("Write texts in quotes."), column)
     if len(value) > limits.TEXT:
-        reason = f"The text has {len(value):,} characters; {limits.TEXT:,} is the limit."
-        raise Bad(value, reason, "Shorten it or split it into several rows.", column)
+        reason = _(
+            "The text has %(count)s characters; %(limit)s is the limit.",
+            count=f"{len(value):,}",
+            limit=f"{limits.TEXT:,}",
+        )
+        raise Bad(value, reason, _("Shorten it or split it into several rows."), column)
     _refuse_broken(value, column)
     if not value.strip().strip(_INVISIBLE).strip():
-        raise Bad(value, "The text is empty.", "Give every row a text, or remove the row.", column)
+        raise Bad(value, _("The text is empty."), _("Give every row a text, or remove the row."), column)
     return value
 
 
@@ -59,18 +75,21 @@ def _refuse_broken(value: str, column: str) -> None:
     if whole(value):
         return
     if "\0" in value:
-        raise Bad(value, "The value holds a NUL character.", "Remove the character.", column)
+        raise Bad(value, _("The value holds a NUL character."), _("Remove the character."), column)
     if BROKEN in value:
-        remedy = "Choose the right encoding, or save the file as UTF-8."
+        remedy = _("Choose the right encoding, or save the file as UTF-8.")
         raise Bad(
             value.replace(BROKEN, "�"),
-            "The value holds bytes that the encoding does not have.",
+            _("The value holds bytes that the encoding does not have."),
             remedy,
             column,
         )
     shown = value.encode("utf-8", "replace").decode()
     raise Bad(
-        shown, "The value holds half of a character (a lone surrogate).", "Write the character whole.", column
+        shown,
+        _("The value holds half of a character (a lone surrogate)."),
+        _("Write the character whole."),
+        column,
     )
 
 
@@ -78,13 +97,17 @@ def id_of(row: Row, column: str) -> str:
     """Return the id that the column gives a row. Raises Bad."""
     value = row.fields.get(column)
     if isinstance(value, bool) or not isinstance(value, str | int | None):
-        raise Bad(value, "An id is a text or a whole number.", "Write ids as text.", column)
+        raise Bad(value, _("An id is a text or a whole number."), _("Write ids as text."), column)
     found = "" if value is None else str(value).strip()
     if not found:
-        raise Bad("", "The id is missing.", "Give every row an id, or choose no id column.", column)
+        raise Bad("", _("The id is missing."), _("Give every row an id, or choose no id column."), column)
     if len(found) > limits.EXTERNAL_ID:
-        reason = f"The id has {len(found):,} characters; {limits.EXTERNAL_ID} is the limit."
-        raise Bad(found, reason, "Shorten it, or choose no id column.", column)
+        reason = _(
+            "The id has %(count)s characters; %(limit)s is the limit.",
+            count=f"{len(found):,}",
+            limit=limits.EXTERNAL_ID,
+        )
+        raise Bad(found, reason, _("Shorten it, or choose no id column."), column)
     _refuse_broken(found, column)
     return found
 
@@ -96,14 +119,18 @@ def label_name(value: object, column: str) -> str:
     if not isinstance(value, str | int | float):
         raise Bad(
             value,
-            f"This is {_KINDS.get(type(value), 'something else')}, not a label.",
-            "Write its name.",
+            _("This is %(kind)s, not a label.", kind=_kind(value)),
+            _("Write its name."),
             column,
         )
     name = unicodedata.normalize("NFC", str(value).strip())
     if len(name) > limits.LABEL_NAME:
-        reason = f"The label has {len(name):,} characters; {limits.LABEL_NAME} is the limit."
-        raise Bad(name, reason, "Shorten it, or choose another column for the label.", column)
+        reason = _(
+            "The label has %(count)s characters; %(limit)s is the limit.",
+            count=f"{len(name):,}",
+            limit=limits.LABEL_NAME,
+        )
+        raise Bad(name, reason, _("Shorten it, or choose another column for the label."), column)
     _refuse_broken(name, column)
     return name
 
@@ -123,8 +150,10 @@ def _labels(row: Row, columns: Columns, task: str) -> tuple[str, ...] | None:
         names = [label_name(value, columns.label)]
     found = tuple(sorted({name for name in names if name}))
     if task == Project.Task.SINGLE and len(found) != 1:
-        reason = f"The project asks for one label; here are {len(found)}."
-        raise Bad(value, reason, "Leave one label, or make the project one of several labels.", columns.label)
+        reason = _("The project asks for one label; here are %(count)s.", count=len(found))
+        raise Bad(
+            value, reason, _("Leave one label, or make the project one of several labels."), columns.label
+        )
     return found
 
 
@@ -139,12 +168,14 @@ def _metadata(row: Row, columns: Columns) -> str:
     try:
         written = _ENCODE(kept)
     except ValueError:
-        raise Bad(kept, "A number is too large.", "Write it as text, in quotes.") from None
+        raise Bad(kept, _("A number is too large."), _("Write it as text, in quotes.")) from None
     if len(written) > limits.METADATA:
-        reason = (
-            f"The columns kept beside it have {len(written):,} characters; {limits.METADATA:,} is the limit."
+        reason = _(
+            "The columns kept beside it have %(count)s characters; %(limit)s is the limit.",
+            count=f"{len(written):,}",
+            limit=f"{limits.METADATA:,}",
         )
-        raise Bad(written, reason, "Keep fewer columns.")
+        raise Bad(written, reason, _("Keep fewer columns."))
     if not whole(written) or "\\u0000" in written:
         for name, value in kept.items():
             _refuse_broken(f"{name}{value}" if isinstance(value, str) else f"{name}{_leaves(value)}", name)
@@ -170,8 +201,10 @@ def _refuse_deep(value: object, column: str) -> None:
     ]:
         depth += 1
         if depth > limits.JSON_DEPTH:
-            reason = f"Lists or objects are nested more than {limits.JSON_DEPTH} levels deep."
-            raise Bad("…", reason, "Flatten it, or do not keep the column.", column)
+            reason = _(
+                "Lists or objects are nested more than %(limit)s levels deep.", limit=limits.JSON_DEPTH
+            )
+            raise Bad("…", reason, _("Flatten it, or do not keep the column."), column)
 
 
 def digest(data: bytes) -> str:

@@ -10,13 +10,15 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from projects.models import Upload
+from projects.saying import gettext as _
+from projects.saying import kept, plain
 
 State = Upload.State
 DEAD_AFTER: Final = timedelta(seconds=30)
 BEAT_SECONDS: Final = 2.0
 # A file that stopped so many workers is not given to another.
 MOST_TAKEOVERS: Final = 3
-GAVE_UP: Final = (
+GAVE_UP: Final = _(
     "The work on this file stopped several times before its end. Split the file, or ask your operator."
 )
 
@@ -40,9 +42,14 @@ def claim(upload: Upload, wanted: list[str], becomes: str) -> bool:
         return False
     takeovers = held.report.get("takeovers", 0) + 1 if dead else 0
     ours = Upload.objects.filter(pk=held.pk, state=held.state, attempt=held.attempt)
-    values = {"report": held.report | {"takeovers": takeovers}, "attempt": held.attempt + 1, "rows_done": 0}
+    values: dict[str, Any] = {
+        "report": held.report | {"takeovers": takeovers},
+        "attempt": held.attempt + 1,
+        "rows_done": 0,
+    }
     if takeovers > MOST_TAKEOVERS:
-        ours.update(state=State.REFUSED, message=GAVE_UP, **values)
+        values["report"] = values["report"] | {"message": kept(GAVE_UP)}
+        ours.update(state=State.REFUSED, message=plain(GAVE_UP), **values)
         return False
     if not ours.update(state=becomes, heartbeat_at=now, message="", **values):
         return False

@@ -11,6 +11,7 @@ from projects.files.csvs import DELIMITERS
 from projects.files.encodings import ENCODINGS
 from projects.files.problems import listing
 from projects.files.records import Reader, preview
+from projects.saying import gettext as _
 
 KNOWN: Final = ("", "gold", "seed")
 _CONTENT: Final = ("text", "content", "message", "body", "sentence", "document", "question", "title", "tweet")
@@ -67,22 +68,30 @@ class Columns:
         missing = [name for name in self.used() if name not in reader.columns]
         # A key of JSON may first come late; the text must be there from the start.
         if missing and (reader.kind in {"csv", "images"} or self.content in missing):
-            raise Refused(f"The file has no column {listing(missing)}. It has {listing(reader.columns, 12)}.")
+            raise Refused(
+                _(
+                    "The file has no column %(names)s. It has %(names2)s.",
+                    names=listing(missing),
+                    names2=listing(reader.columns, 12),
+                )
+            )
         if not self.content:
-            raise Refused(f"Choose the column with the texts: {listing(reader.columns, 12)}.")
+            raise Refused(
+                _("Choose the column with the texts: %(names)s.", names=listing(reader.columns, 12))
+            )
         if self.label and self.label in (self.content, self.id):
             raise Refused(
-                "One column cannot be the label and something else. Choose another column for the label."
+                _("One column cannot be the label and something else. Choose another column for the label.")
             )
         if self.known not in KNOWN or (self.known and not self.label):
             raise Refused(
-                "Known labels need a column, and a use: gold (to check annotators) or seed (to train on)."
+                _("Known labels need a column, and a use: gold (to check annotators) or seed (to train on).")
             )
 
     def validate_reading(self) -> None:
         """Refuse an encoding or a delimiter that is not on our lists."""
         if self.encoding not in ("", *dict(ENCODINGS)) or self.delimiter not in ("", *DELIMITERS):
-            raise Refused("Choose an encoding and a delimiter from the lists.")
+            raise Refused(_("Choose an encoding and a delimiter from the lists."))
 
 
 def _named(columns: Iterable[str], wanted: Iterable[str]) -> str:

@@ -14,18 +14,20 @@ from projects.errors import Refused
 from projects.files import encodings, limits
 from projects.files.problems import Bad, Problem, listing
 from projects.files.records import Row
+from projects.saying import Said, both
+from projects.saying import gettext as _
 
 # Stands for «one column»: a character that no text file uses between columns.
 NONE: Final = "\x1f"
 DELIMITERS: Final = {
-    ",": "comma",
-    ";": "semicolon",
-    "\t": "tab",
-    "|": "vertical bar",
-    NONE: "none, one column",
+    ",": _("comma"),
+    ";": _("semicolon"),
+    "\t": _("tab"),
+    "|": _("vertical bar"),
+    NONE: _("none, one column"),
 }
 _CLOSE: Final = re.compile('[^"]*+(?:""[^"]*+)*+"')
-_QUOTES: Final = 'Close the quote, or write a quote inside a text as "".'
+_QUOTES: Final = _('Close the quote, or write a quote inside a text as "".')
 _SEP: Final = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
 csv.field_size_limit(max(csv.field_size_limit(), 2 * limits.RECORD))
 
@@ -69,18 +71,24 @@ class _Record:
         return self.size > limits.RECORD
 
     @property
-    def place(self) -> str:
-        return f" (lines {self.first} to {self.last})" if self.last > self.first else ""
+    def place(self) -> Said | str:
+        """Where the record stands, to follow a sentence; blank where it is one line."""
+        if self.last == self.first:
+            return ""
+        return _("Lines %(first)s to %(last)s.", first=self.first, last=self.last)
+
+    def here(self, said: Said) -> Said:
+        return both(said, self.place) if self.place else said
 
     def fields(self) -> list[str]:
         """Return the record's fields; raise Bad where there is no telling what they are."""
         start = self.pieces[0].rstrip("\r\n")
         if self.long:
-            reason = f"The row has more than {limits.RECORD:,} characters{self.place}."
-            remedy = "Shorten its texts, or look for a quote that does not close where it should."
+            reason = self.here(_("The row has more than %(limit)s characters.", limit=f"{limits.RECORD:,}"))
+            remedy = _("Shorten its texts, or look for a quote that does not close where it should.")
             raise Bad(start, reason, remedy)
         if self.inside:
-            reason = f"A quote opens here and never closes{self.place}."
+            reason = self.here(_("A quote opens here and never closes."))
             raise Bad(start, reason, _QUOTES)
         line = "".join(self.pieces)
         if '"' not in line:
@@ -89,7 +97,9 @@ class _Record:
         try:
             return next(csv.reader((line,), delimiter=self.delimiter, strict=True), [])
         except csv.Error:
-            reason = f"After a closing quote stands neither the delimiter nor the end of the row{self.place}."
+            reason = self.here(
+                _("After a closing quote stands neither the delimiter nor the end of the row.")
+            )
             raise Bad(start, reason, _QUOTES) from None
 
 
@@ -158,7 +168,7 @@ class CsvReader:
     file: BinaryIO
     encoding: str
     sure: bool
-    note: str
+    note: Said | str
     delimiter: str
     columns: list[str] = field(default_factory=list)
     kind: str = "csv"
@@ -173,7 +183,7 @@ class CsvReader:
             try:
                 fields = record.fields()
                 if fields:
-                    yield Row(number, self._named(fields, record.place))
+                    yield Row(number, self._named(fields, record))
             except Bad as bad:
                 yield (self._recovered(records, record) or bad).at(number)
 
@@ -185,7 +195,7 @@ class CsvReader:
         if len(self.columns) > 1 and self._rows_of_their_own(record.pieces[1:50]):
             records.again(record)
             start = record.pieces[0].rstrip("\r\n")
-            return Bad(start, "A quote opens in this row and does not close in it.", _QUOTES)
+            return Bad(start, _("A quote opens in this row and does not close in it."), _QUOTES)
         if record.long:
             records.skip(record)
         return None
@@ -198,10 +208,19 @@ class CsvReader:
             return False
         return any(widths) and all(width in (0, wanted) for width in widths)
 
-    def _named(self, fields: list[str], place: str) -> dict[str, object]:
+    def _named(self, fields: list[str], record: _Record) -> dict[str, object]:
         if len(fields) != len(self.columns):
-            reason = f"The row has {len(fields)} fields{place}, the header {len(self.columns)}."
-            remedy = f"Put quotes around a text that holds a {DELIMITERS.get(self.delimiter, 'delimiter')}."
+            reason = record.here(
+                _(
+                    "The row has %(fields)s fields, the header %(columns)s.",
+                    fields=len(fields),
+                    columns=len(self.columns),
+                )
+            )
+            remedy = _(
+                "Put quotes around each text that holds this: %(delimiter)s.",
+                delimiter=DELIMITERS.get(self.delimiter, self.delimiter),
+            )
             raise Bad(self.delimiter.join(fields), reason, remedy)
         return dict(zip(self.columns, fields, strict=True))
 
@@ -220,14 +239,14 @@ class CsvReader:
         records = _Records(encodings.pieces(self.file, self.encoding), self.delimiter)
         first = next(self._numbered(records), None)
         if first is None:
-            raise Refused("The file is empty. Upload a CSV file whose first row names its columns.")
+            raise Refused(_("The file is empty. Upload a CSV file whose first row names its columns."))
         try:
             fields = first[1].fields()
         except Bad as bad:
-            raise Refused(f"The first row cannot be read. {bad.reason} {bad.remedy}") from None
+            raise Refused(both(_("The first row cannot be read."), both(bad.reason, bad.remedy))) from None
         names = [name.strip() or f"column {place}" for place, name in enumerate(fields, 1)]
         if not any(name.strip() for name in fields):
-            raise Refused("The first row is empty. It must name the columns, for example: id,text,label")
+            raise Refused(_("The first row is empty. It must name the columns, for example: id,text,label"))
         check_names(names)
         return names
 
@@ -251,12 +270,24 @@ def check_names(names: list[str]) -> None:
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise Refused(
-            f"Two columns have the same name: {listing(twice)}. Rename one and upload the file again."
+            _(
+                "Two columns have the same name: %(names)s. Rename one and upload the file again.",
+                names=listing(twice),
+            )
         )
     if len(names) > limits.COLUMNS:
-        raise Refused(f"The first row names {len(names):,} columns; {limits.COLUMNS} is the limit.")
+        raise Refused(
+            _(
+                "The first row names %(count)s columns; %(limit)s is the limit.",
+                count=f"{len(names):,}",
+                limit=limits.COLUMNS,
+            )
+        )
     broken = [name for name in names if not encodings.whole(name)]
     if broken:
         raise Refused(
-            f"The first row holds bytes that cannot be read: {listing(broken)}. Save the file as UTF-8."
+            _(
+                "The first row holds bytes that cannot be read: %(names)s. Save the file as UTF-8.",
+                names=listing(broken),
+            )
         )

@@ -10,26 +10,30 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
+from django.utils.translation import gettext_lazy
+
 from projects.errors import Refused
 from projects.files import limits
+from projects.saying import Said
+from projects.saying import gettext as _
 
 ENCODINGS: Final = [
     ("utf-8", "UTF-8"),
     ("utf-16", "UTF-16"),
-    ("cp1252", "Western European (Windows-1252, Latin-1)"),
-    ("iso8859-15", "Western European (Latin-9)"),
-    ("cp1250", "Central European (Windows-1250)"),
-    ("cp1251", "Cyrillic (Windows-1251)"),
-    ("koi8-r", "Cyrillic (KOI8-R)"),
-    ("cp1253", "Greek (Windows-1253)"),
-    ("cp1254", "Turkish (Windows-1254)"),
-    ("cp1255", "Hebrew (Windows-1255)"),
-    ("cp1256", "Arabic (Windows-1256)"),
-    ("shift_jis", "Japanese (Shift JIS)"),
-    ("euc-jp", "Japanese (EUC)"),
-    ("euc-kr", "Korean (EUC)"),
-    ("gb18030", "Chinese (GB 18030)"),
-    ("big5", "Chinese (Big5)"),
+    ("cp1252", gettext_lazy("Western European (Windows-1252, Latin-1)")),
+    ("iso8859-15", gettext_lazy("Western European (Latin-9)")),
+    ("cp1250", gettext_lazy("Central European (Windows-1250)")),
+    ("cp1251", gettext_lazy("Cyrillic (Windows-1251)")),
+    ("koi8-r", gettext_lazy("Cyrillic (KOI8-R)")),
+    ("cp1253", gettext_lazy("Greek (Windows-1253)")),
+    ("cp1254", gettext_lazy("Turkish (Windows-1254)")),
+    ("cp1255", gettext_lazy("Hebrew (Windows-1255)")),
+    ("cp1256", gettext_lazy("Arabic (Windows-1256)")),
+    ("shift_jis", gettext_lazy("Japanese (Shift JIS)")),
+    ("euc-jp", gettext_lazy("Japanese (EUC)")),
+    ("euc-kr", gettext_lazy("Korean (EUC)")),
+    ("gb18030", gettext_lazy("Chinese (GB 18030)")),
+    ("big5", gettext_lazy("Chinese (Big5)")),
 ]
 _MARKS: Final = [
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -59,7 +63,7 @@ class Encoding:
 
     name: str
     sure: bool = True
-    note: str = ""
+    note: Said | str = ""
 
 
 def detect(file: BinaryIO) -> Encoding:
@@ -75,7 +79,7 @@ def detect(file: BinaryIO) -> Encoding:
             and head[start::2].count(0) > 0.6 * (len(head) // 2)
             and not head[1 - start :: 2].count(0)
         ):
-            return Encoding(name, False, "The file has no mark that says so, but looks like UTF-16.")
+            return Encoding(name, False, _("The file has no mark that says so, but looks like UTF-16."))
     return _utf8_or_older(file)
 
 
@@ -91,11 +95,11 @@ def _utf8_or_older(file: BinaryIO) -> Encoding:
         good += len(text) - broken - len(text.encode("ascii", "ignore"))
     bad += decoder.decode(b"", final=True).count(BROKEN)
     if bad > good:
-        note = (
+        note = _(
             "The file is not UTF-8. It is read as Windows-1252; look at accented letters in the first rows."
         )
         return Encoding("cp1252", False, note)
-    return Encoding("utf-8", not bad, "Some rows are not UTF-8 and are refused." if bad else "")
+    return Encoding("utf-8", not bad, _("Some rows are not UTF-8 and are refused.") if bad else "")
 
 
 def pieces(file: BinaryIO, encoding: str) -> Iterator[str]:
@@ -111,7 +115,10 @@ def pieces(file: BinaryIO, encoding: str) -> Iterator[str]:
             yield piece
     except UnicodeError:
         raise Refused(
-            "The file lacks the mark that UTF-16 begins with. Choose another encoding, or save it as UTF-8."
+            _(
+                "The file lacks the mark that UTF-16 begins with. "
+                "Choose another encoding, or save it as UTF-8."
+            )
         ) from None
     finally:
         # The file belongs to whoever opened it, and may be closed by now.

@@ -14,6 +14,7 @@ from PIL import Image, ImageCms, ImageOps
 
 from projects.files import limits
 from projects.files.problems import Bad
+from projects.saying import gettext as _
 
 SUFFIXES: Final = {
     ".png": "PNG",
@@ -70,15 +71,19 @@ def _checked_kind(data: bytes, name: str) -> str:
     kind = _kind(data)
     told = SUFFIXES.get(PurePosixPath(name).suffix.lower(), "")
     if not kind:
-        raise Bad(name, "The file is not a picture, whatever its name says.", "Use PNG, JPEG, WebP or GIF.")
+        raise Bad(
+            name, _("The file is not a picture, whatever its name says."), _("Use PNG, JPEG, WebP or GIF.")
+        )
     if kind == "PNG" and b"IEND" not in data:
         # Pillow is content with the pixels; but who wrote this did not get to the end.
-        raise Bad(name, "The picture is cut off.", "Save it again.")
+        raise Bad(name, _("The picture is cut off."), _("Save it again."))
     if kind != told:
         raise Bad(
             name,
-            f"The file is a {kind}, but its name says {told or 'nothing'}.",
-            "Rename it or save it again.",
+            _("The file is a %(kind)s, but its name says something else.", kind=kind)
+            if told
+            else _("The file is a %(kind)s, but its name does not say so.", kind=kind),
+            _("Rename it or save it again."),
         )
     return kind
 
@@ -92,8 +97,8 @@ def _opened(data: bytes, kind: str) -> Image.Image:
         most = limits.IMAGE_PIXELS // 1_000_000
         raise Bad(
             f"{image.width} × {image.height}",
-            f"The picture has more than {most} million pixels.",
-            "Make it smaller.",
+            _("The picture has more than %(most)s million pixels.", most=most),
+            _("Make it smaller."),
         )
     return image
 
@@ -111,10 +116,10 @@ def _decoded(data: bytes, kind: str, name: str) -> Image.Image:
             image.seek(0)
             image.load()
     except Image.DecompressionBombError:
-        raise Bad(name, "The picture has too many pixels.", "Make it smaller.") from None
+        raise Bad(name, _("The picture has too many pixels."), _("Make it smaller.")) from None
     except BROKEN:
         # Not in Pillow's words: they may name an object of this program.
-        raise Bad(name, "The picture is damaged or cut off.", "Save it again.") from None
+        raise Bad(name, _("The picture is damaged or cut off."), _("Save it again.")) from None
     return image
 
 
@@ -125,7 +130,7 @@ def clean(data: bytes, name: str) -> Picture:
     try:
         return _written(_plain(image), kind)
     except BROKEN:
-        raise Bad(name, "The picture cannot be converted.", "Save it again as PNG or JPEG.") from None
+        raise Bad(name, _("The picture cannot be converted."), _("Save it again as PNG or JPEG.")) from None
 
 
 def _plain(image: Image.Image) -> Image.Image:

@@ -23,11 +23,12 @@ from projects.files.records import Reader, preview
 from projects.files.sifting import Sieve, notes, picture_stem
 from projects.files.sources import open_upload
 from projects.models import Policy, Project, Upload
+from projects.saying import Said, kept, ngettext, plain
+from projects.saying import gettext as _
 
 logger = logging.getLogger(__name__)
 State = Upload.State
 _ENCODE = json.JSONEncoder(ensure_ascii=False).encode
-_OUR_FAULT = "Something went wrong on this site, not with your file ({}). Nothing was imported; try again."
 
 
 def check(upload: Upload) -> Upload:
@@ -66,12 +67,17 @@ def _refusals(upload: Upload) -> Iterator[None]:
         logger.info("upload %s: another attempt has taken over", upload.pk)
         return
     except Refused as refused:
-        message = str(refused)
+        said = refused.said
     except Exception as error:  # The upload must not wait for ever; the log has the whole story.
         logger.exception("upload %s failed", upload.pk)
-        message = _OUR_FAULT.format(type(error).__name__)
+        said = _(
+            "Something went wrong on this site, not with your file (%(fault)s). "
+            "Nothing was imported; try again.",
+            fault=type(error).__name__,
+        )
     publishing.purge(upload, before=upload.attempt + 1)
-    held.update(state=State.REFUSED, message=message)
+    report = Upload.objects.values_list("report", flat=True).get(pk=upload.pk)
+    held.update(state=State.REFUSED, message=plain(said), report={**report, "message": kept(said)})
 
 
 def _found(upload: Upload) -> dict[str, Any]:
@@ -85,7 +91,7 @@ def _found(upload: Upload) -> dict[str, Any]:
         sieve = Sieve(project, Recipe(columns, project.task), any_label=draft)
         for _candidate in sieve.run(reader, heart.beat):
             pass
-        report = _head(reader) | sieve.report() | {"notes": notes(reader, sieve.tally, columns)}
+        report = _head(reader) | sieve.report() | noted(notes(reader, sieve.tally, columns))
     problems = sieve.tally.problems.to_json()
     return {
         "report": report,
@@ -95,12 +101,18 @@ def _found(upload: Upload) -> dict[str, Any]:
     }
 
 
+def noted(sentences: list[Said | str]) -> dict[str, Any]:
+    """Return notes as they are kept with the upload: in English, and as what they are made of."""
+    return {"notes": [plain(one) for one in sentences], "noted": [kept(one) for one in sentences]}
+
+
 def _chosen(upload: Upload, reader: Reader, project: Project) -> Columns:
     """Return the person's choice of columns, or a guess where there is none yet. Raises Refused."""
     if reader.media != project.media:
-        kinds = {"text": "texts", "image": "pictures"}
         raise Refused(
-            f"The file holds {kinds[reader.media]}, but the project is about {kinds[project.media]}."
+            _("The file holds texts, but the project is about pictures.")
+            if reader.media == "text"
+            else _("The file holds pictures, but the project is about texts.")
         )
     columns = Columns.from_json(upload.columns)
     if not columns.content:
@@ -130,7 +142,7 @@ def _import(upload: Upload) -> None:
             if publishing.publish(batch, map(json.loads, staged), outcome):
                 return
         publishing.purge(upload, before=upload.attempt + 1)
-    raise Refused("Other imports into this project were faster, five times over. Import the file again.")
+    raise Refused(_("Other imports into this project were faster, five times over. Import the file again."))
 
 
 def _stage(upload: Upload, project: Project, staged: IO[str]) -> Sieve:
@@ -145,9 +157,15 @@ def _stage(upload: Upload, project: Project, staged: IO[str]) -> Sieve:
     problems = sieve.tally.problems
     if problems.count and not upload.good_rows_only:
         claims.ours(upload).update(problems=problems.to_json(), report=upload.report | sieve.report())
-        rows = "1 row" if problems.count == 1 else f"{problems.count:,} rows"
         raise Refused(
-            f"{rows} cannot be imported, so nothing was. Correct the file, or import the good rows only."
+            ngettext(
+                "%(rows)s row cannot be imported, so nothing was. "
+                "Correct the file, or import the good rows only.",
+                "%(rows)s rows cannot be imported, so nothing was. "
+                "Correct the file, or import the good rows only.",
+                problems.count,
+                rows=f"{problems.count:,}",
+            )
         )
     return sieve
 

@@ -13,13 +13,15 @@ from projects.errors import Refused
 from projects.files import encodings, limits
 from projects.files.problems import Bad, Problem
 from projects.files.records import Row
+from projects.saying import Said, both
+from projects.saying import gettext as _
 
 _SPACE: Final = re.compile(r"[ \t\r\n]*+")
 _PIECE: Final = 1 << 16
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise Bad(name, f"{name} is not JSON.", "Write null, or leave the key out.")
+    raise Bad(name, _("%(name)s is not JSON.", name=name), _("Write null, or leave the key out."))
 
 
 def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -27,7 +29,12 @@ def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twin = next(name for name in names if names.count(name) > 1)
-        raise Bad(twin, f"The key “{twin}” stands twice in one object.", "Keep one of them.", column=twin)
+        raise Bad(
+            twin,
+            _("The key “%(twin)s” stands twice in one object.", twin=twin),
+            _("Keep one of them."),
+            column=twin,
+        )
     return found
 
 
@@ -37,14 +44,24 @@ _DECODER: Final = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hoo
 def _fault(text: str, error: Exception) -> Bad:
     """Say what is wrong with text that is not JSON."""
     if isinstance(error, RecursionError):
-        return Bad(text, "Lists or objects are nested too deep.", f"Keep to {limits.JSON_DEPTH} levels.")
-    if isinstance(error, json.JSONDecodeError):
-        reason = f"This is not JSON: {error.msg.lower().removesuffix(' at')} at character {error.pos + 1}."
         return Bad(
-            text, reason, 'Write one complete object, such as {"text": "…"}, with straight double quotes.'
+            text,
+            _("Lists or objects are nested too deep."),
+            _("Keep to %(limit)s levels.", limit=limits.JSON_DEPTH),
+        )
+    if isinstance(error, json.JSONDecodeError):
+        reason = _(
+            "This is not JSON: %(fault)s at character %(place)s.",
+            fault=error.msg.lower().removesuffix(" at"),
+            place=error.pos + 1,
+        )
+        return Bad(
+            text, reason, _('Write one complete object, such as {"text": "…"}, with straight double quotes.')
         )
     return Bad(
-        text, f"This is not JSON that can be kept: {error}.", "Write very long numbers as text, in quotes."
+        text,
+        _("This is not JSON that can be kept: %(error)s.", error=str(error)),
+        _("Write very long numbers as text, in quotes."),
     )
 
 
@@ -55,7 +72,7 @@ def parse(text: str) -> dict[str, object]:
     except (ValueError, RecursionError) as error:
         raise _fault(text, error) from None
     if not isinstance(value, dict):
-        raise Bad(text, "This is not an object.", 'Write {"text": "…"}.')
+        raise Bad(text, _("This is not an object."), 'Write {"text": "…"}.')
     return value
 
 
@@ -66,7 +83,7 @@ class JsonReader:
     file: BinaryIO
     encoding: str
     sure: bool
-    note: str
+    note: Said | str
     kind: str
     columns: list[str] = field(default_factory=list)
     delimiter: str = ""
@@ -101,16 +118,20 @@ class JsonReader:
                 if isinstance(value, dict):
                     yield Row(number, value)
                 else:
-                    yield Bad(value, "This is not an object.", 'Write {"text": "…"}.').at(number)
+                    yield Bad(value, _("This is not an object."), 'Write {"text": "…"}.').at(number)
         except Bad as bad:
-            reason = f"{bad.reason} The list cannot be read beyond it."
+            reason = both(bad.reason, _("The list cannot be read beyond it."))
             yield Problem(max(number, 1), "", bad.value, reason, bad.remedy)
 
 
 def _line(number: int, size: int, parts: list[str]) -> Iterator[Row | Problem]:
     if size > limits.RECORD:
-        reason = f"The line has {size:,} characters; {limits.RECORD:,} is the limit."
-        yield Bad(parts[0] if parts else "", reason, "Shorten its texts or split it.").at(number)
+        reason = _(
+            "The line has %(size)s characters; %(limit)s is the limit.",
+            size=f"{size:,}",
+            limit=f"{limits.RECORD:,}",
+        )
+        yield Bad(parts[0] if parts else "", reason, _("Shorten its texts or split it.")).at(number)
         return
     line = "".join(parts).strip(" \t\r\n")
     if line:
@@ -130,8 +151,9 @@ def open_json(file: BinaryIO, encoding: str = "") -> JsonReader:
     good = [row for row in first if isinstance(row, Row)]
     reader.columns = list(dict.fromkeys(name for row in good for name in row.fields))
     if not reader.columns:
-        why = next((f" {row.reason} {row.remedy}" for row in first if isinstance(row, Problem)), "")
-        raise Refused(f"The file holds no row that can be read.{why}")
+        refused = _("The file holds no row that can be read.")
+        why = next((both(row.reason, row.remedy) for row in first if isinstance(row, Problem)), None)
+        raise Refused(both(refused, why) if why else refused)
     return reader
 
 
@@ -163,7 +185,9 @@ class _Stream:
                 return self._text.startswith(mark, self._at)
             if not self._more():
                 raise Bad(
-                    "", "The file ends before its list does.", "Write the file again; it seems to be cut off."
+                    "",
+                    _("The file ends before its list does."),
+                    _("Write the file again; it seems to be cut off."),
                 )
 
     def skip(self, mark: str) -> bool:
@@ -192,4 +216,4 @@ class _Stream:
         """Pass the comma between two values. Raises Bad where there is none."""
         if not self.skip(","):
             rest = self._text[self._at : self._at + 80]
-            raise Bad(rest, "Before this stands no comma.", "Write the list again with a JSON library.")
+            raise Bad(rest, _("Before this stands no comma."), _("Write the list again with a JSON library."))

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Protocol
 
 from projects.files.problems import Problem, shorten
+from projects.saying import Said
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Reader(Protocol):
     encoding: str
     # Whether the encoding is certain; if not, ``note`` says what a person should look at.
     sure: bool
-    note: str
+    note: Said | str
     delimiter: str
 
     def rows(self) -> Iterator[Row | Problem]:

@@ -16,6 +16,8 @@ from projects.files.columns import Columns
 from projects.files.problems import Bad, Problem, Problems, listing
 from projects.files.records import Reader, Row
 from projects.models import Item, Label, Project
+from projects.saying import Said, both
+from projects.saying import gettext as _
 
 _CHUNK: Final = 500
 Beat = Callable[[int], None]
@@ -73,7 +75,10 @@ class Sieve:
         self.tally.rows += 1
         if self.tally.rows > limits.ROWS:
             raise Refused(
-                f"The file has more than {limits.ROWS:,} rows. Split it into several files and upload them."
+                _(
+                    "The file has more than %(limit)s rows. Split it into several files and upload them.",
+                    limit=f"{limits.ROWS:,}",
+                )
             )
         if isinstance(row, Problem):
             self.tally.problems.add(row)
@@ -91,17 +96,24 @@ class Sieve:
         for name in candidate.labels or ():
             if name.casefold() in self._retired and self.recipe.columns.known:
                 raise Bad(
-                    name, "The label is retired.", "Use a label of the project, or leave it empty.", column
+                    name,
+                    _("The label is retired."),
+                    _("Use a label of the project, or leave it empty."),
+                    column,
                 )
             if name.casefold() not in self._names and not self._any_label:
-                remedy = "Add it to the label set, allow new labels, or correct the value."
+                remedy = _("Add it to the label set, allow new labels, or correct the value.")
                 self.tally.labels[name] += 1
-                raise Bad(name, "The project has no such label.", remedy, column)
+                raise Bad(name, _("The project has no such label."), remedy, column)
         if len(self.tally.labels) <= limits.LABELS:
             self.tally.labels.update(candidate.labels or ())
         elif self.recipe.columns.known:
-            reason = f"The column “{column}” has more than {limits.LABELS} different values."
-            raise Refused(f"{reason} Choose another column for the label, or none.")
+            reason = _(
+                "The column “%(column)s” has more than %(limit)s different values.",
+                column=column,
+                limit=limits.LABELS,
+            )
+            raise Refused(both(reason, _("Choose another column for the label, or none.")))
 
     def _first(self, candidate: Candidate) -> bool:
         """Whether this is the first row of its key. Raises Bad where an earlier one says something else."""
@@ -113,10 +125,15 @@ class Sieve:
         if before[1] != said:
             shown = candidate.external_id or candidate.text or candidate.key
             reason = (
-                f"Row {before[0]} has the same {'id' if candidate.external_id else 'content'}, but differs."
+                _("Row %(row)s has the same id, but differs.", row=before[0])
+                if candidate.external_id
+                else _("Row %(row)s has the same content, but differs.", row=before[0])
             )
             raise Bad(
-                shown, reason, "Keep one of the two.", self.recipe.columns.id or self.recipe.columns.content
+                shown,
+                reason,
+                _("Keep one of the two."),
+                self.recipe.columns.id or self.recipe.columns.content,
             )
         self.tally.repeated += 1
         return False
@@ -132,8 +149,13 @@ class Sieve:
             if same:
                 self.tally.known += 1
             else:
-                reason = f"Item {number} of the project has this id and another content; items never change."
-                bad = Bad(candidate.external_id, reason, "Give the row another id.", self.recipe.columns.id)
+                reason = _(
+                    "Item %(number)s of the project has this id and another content; items never change.",
+                    number=number,
+                )
+                bad = Bad(
+                    candidate.external_id, reason, _("Give the row another id."), self.recipe.columns.id
+                )
                 self.tally.problems.add(bad.at(candidate.row))
 
     def _there(self, candidates: list[Candidate]) -> dict[str, tuple[int, bool]]:
@@ -151,12 +173,17 @@ class Sieve:
         return text == candidate.text
 
 
-def notes(reader: Reader, tally: Tally, columns: Columns) -> list[str]:
+def notes(reader: Reader, tally: Tally, columns: Columns) -> list[Said | str]:
     """Return sentences for the person about what is not wrong, but worth knowing."""
-    found = [reader.note] if reader.note else []
+    found: list[Said | str] = [reader.note] if reader.note else []
     late = [name for name in columns.used() if name not in reader.columns]
     if late:
-        found.append(f"The first rows have no {listing(late)}.")
+        found.append(_("The first rows have no %(names)s.", names=listing(late)))
     if columns.label and not columns.known and tally.labels:
-        found.append(f"“{columns.label}” looks like labels. They are not used unless you say what for.")
+        found.append(
+            _(
+                "“%(label)s” looks like labels. They are not used unless you say what for.",
+                label=columns.label,
+            )
+        )
     return found

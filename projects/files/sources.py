@@ -17,22 +17,24 @@ from projects.files.csvs import open_csv
 from projects.files.jsons import open_json
 from projects.files.records import Reader
 from projects.models import Upload
+from projects.saying import Said
+from projects.saying import gettext as _
 
-_SHEET = "This is a workbook. Save the sheet as “CSV UTF-8” and upload that."
-_PICTURE = "This is a single picture. Put the pictures into a zip file and upload that."
+_SHEET = _("This is a workbook. Save the sheet as “CSV UTF-8” and upload that.")
+_PICTURE = _("This is a single picture. Put the pictures into a zip file and upload that.")
 _FOREIGN: Final = [
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", _SHEET),
-    (b"%PDF", "This is a PDF. Upload its texts as CSV or JSON lines, one row a text."),
-    (b"PAR1", "This is a Parquet file. Write it as CSV or JSON lines and upload that."),
-    (b"SQLite format 3\0", "This is a database. Export the table as CSV and upload that."),
+    (b"%PDF", _("This is a PDF. Upload its texts as CSV or JSON lines, one row a text.")),
+    (b"PAR1", _("This is a Parquet file. Write it as CSV or JSON lines and upload that.")),
+    (b"SQLite format 3\0", _("This is a database. Export the table as CSV and upload that.")),
     (b"\x89PNG", _PICTURE),
     (b"\xff\xd8\xff", _PICTURE),
     (b"GIF8", _PICTURE),
-    (b"Rar!", "This is a RAR archive. Pack the pictures as zip and upload that."),
-    (b"7z\xbc\xaf\x27\x1c", "This is a 7z archive. Pack the pictures as zip and upload that."),
-    (b"\xfd7zXZ\0", "The file is packed as xz. Unpack it, or pack it as gz, and upload that."),
-    (b"BZh", "The file is packed as bz2. Unpack it, or pack it as gz, and upload that."),
-    (b"\x28\xb5\x2f\xfd", "The file is packed as zst. Unpack it, or pack it as gz, and upload that."),
+    (b"Rar!", _("This is a RAR archive. Pack the pictures as zip and upload that.")),
+    (b"7z\xbc\xaf\x27\x1c", _("This is a 7z archive. Pack the pictures as zip and upload that.")),
+    (b"\xfd7zXZ\0", _("The file is packed as xz. Unpack it, or pack it as gz, and upload that.")),
+    (b"BZh", _("The file is packed as bz2. Unpack it, or pack it as gz, and upload that.")),
+    (b"\x28\xb5\x2f\xfd", _("The file is packed as zst. Unpack it, or pack it as gz, and upload that.")),
 ]
 _CONTROLS: Final = bytes(set(range(32)) - set(b"\t\n\r\f\x1b\x1f\0"))
 
@@ -44,13 +46,13 @@ def open_upload(upload: Upload, tables: bool = True) -> Iterator[Reader]:
     Without ``tables``, a zip of pictures is opened for its pictures alone.
     """
     if not upload.file:
-        raise Refused("The file is no longer kept. Upload it again.")
+        raise Refused(_("The file is no longer kept. Upload it again."))
     if upload.file.size > limits.file_bytes():
-        raise Refused(_too_big("file"))
+        raise Refused(_too_big())
     try:
         opened = upload.file.open("rb")
     except FileNotFoundError:
-        raise Refused("The file is no longer there. Upload it again.") from None
+        raise Refused(_("The file is no longer there. Upload it again.")) from None
     columns = Columns.from_json(upload.columns)
     with opened, open_file(cast(BinaryIO, opened.file), columns, tables) as reader:
         yield reader
@@ -75,12 +77,12 @@ def open_file(file: BinaryIO, columns: Columns, tables: bool = True) -> Iterator
 def _open_table(file: BinaryIO, columns: Columns) -> Reader:
     head = _head(file)
     if not head.strip():
-        raise Refused("The file is empty. Upload CSV, JSON lines or a zip of pictures.")
+        raise Refused(_("The file is empty. Upload CSV, JSON lines or a zip of pictures."))
     for start, words in _FOREIGN:
         if head.startswith(start):
             raise Refused(words)
     if len(head) - len(head.translate(None, _CONTROLS)) > max(4, len(head) // 50):
-        raise Refused("This is not a text file. Upload CSV, JSON lines or a zip of pictures.")
+        raise Refused(_("This is not a text file. Upload CSV, JSON lines or a zip of pictures."))
     text = head.lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n\0")
     if text.startswith((b"{", b"[")):
         return open_json(file, columns.encoding)
@@ -92,9 +94,18 @@ def _head(file: BinaryIO) -> bytes:
     return file.read(4096)
 
 
-def _too_big(what: str) -> str:
-    most = limits.file_bytes() // limits.MB
-    return f"The {what} is larger than {most:,} MB, the limit of this site. Split it and upload the parts."
+def _too_big(unpacked: bool = False) -> Said:
+    most = f"{limits.file_bytes() // limits.MB:,}"
+    if unpacked:
+        return _(
+            "The unpacked file is larger than %(most)s MB, the limit of this site. "
+            "Split it and upload the parts.",
+            most=most,
+        )
+    return _(
+        "The file is larger than %(most)s MB, the limit of this site. Split it and upload the parts.",
+        most=most,
+    )
 
 
 def _unpack(file: BinaryIO, into: BinaryIO) -> None:
@@ -108,11 +119,11 @@ def _unpack(file: BinaryIO, into: BinaryIO) -> None:
             while piece := unpacked.read(1 << 20):
                 done += len(piece)
                 if done > limits.file_bytes():
-                    raise Refused(_too_big("unpacked file"))
+                    raise Refused(_too_big(unpacked=True))
                 if done > limits.RATIO_FREE and done > limits.RATIO * packed:
                     raise Refused(
-                        "The file unpacks to far more than its size. Upload it unpacked, or in parts."
+                        _("The file unpacks to far more than its size. Upload it unpacked, or in parts.")
                     )
                 into.write(piece)
     except (EOFError, OSError, zlib.error):
-        raise Refused("The gz file is damaged or cut off. Pack it again and upload that.") from None
+        raise Refused(_("The gz file is damaged or cut off. Pack it again and upload that.")) from None

@@ -10,9 +10,12 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
 
 from projects import history
+from projects.files.problems import notes_told, refusal
 from projects.models import Event
 
 register = template.Library()
+register.filter(refusal)
+register.filter("notes", notes_told)
 
 HUES: Final = {
     1: gettext_lazy("Blue"),

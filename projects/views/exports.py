@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET
 
 from projects import access
 from projects.files.exporting import WHAT
+from projects.files.problems import rows_told
 from projects.files.writing import FORMATS, as_csv
 from projects.models import Item, Project, Upload
 
@@ -53,7 +54,7 @@ def problems(request: HttpRequest, project_id: int, upload_id: int) -> HttpRespo
     project = access.as_admin(request.user, project_id).project
     upload = get_object_or_404(Upload, project=project, pk=upload_id)
     name = f"{slugify(upload.name.rpartition('.')[0]) or 'upload'}-problems.csv"
-    return attached(as_csv(upload.problems, for_spreadsheets=True), FORMATS["csv"][1], name)
+    return attached(as_csv(rows_told(upload.problems), for_spreadsheets=True), FORMATS["csv"][1], name)
 
 
 def _slug(project: Project) -> str:

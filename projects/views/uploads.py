@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 from projects import access, uploads
 from projects.errors import Refused
 from projects.files import images
+from projects.files.problems import rows_told
 from projects.forms import ColumnsForm
 from projects.models import Membership, Project, Upload
 from projects.views import common
@@ -149,7 +150,7 @@ def checked(upload: Upload) -> dict[str, Any]:
         "draft": upload.project.state == Project.State.DRAFT,
         "busy": upload.state in uploads.BUSY,
         "importing": upload.state in {Upload.State.READY, Upload.State.IMPORTING},
-        "problems": upload.problems[:PROBLEMS_SHOWN],
+        "problems": rows_told(upload.problems[:PROBLEMS_SHOWN]),
         "problems_left": max(0, upload.report.get("bad", 0) - PROBLEMS_SHOWN),
         "new_labels": uploads.missing_labels(upload),
     }
