@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
 
 from projects.models import Membership
 
@@ -21,7 +22,10 @@ def membership(
     mine = Membership.objects.select_related("project").filter(user_id=user.pk or 0, active=True)
     found = get_object_or_404(mine, project_id=project_id)
     if _RANK[Membership.Role(found.role)] < _RANK[Membership.Role(role)]:
-        raise PermissionDenied(f"This page is for a project's {Membership.Role(role).label.lower()}.")
+        admins = role == Membership.Role.ADMIN
+        raise PermissionDenied(
+            _("This page is for a project's admins.") if admins else _("This page is for a project's leads.")
+        )
     return found
 
 

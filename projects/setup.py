@@ -21,7 +21,8 @@ State = Project.State
 @transaction.atomic
 def create_project(actor: AbstractBaseUser, name: str, media: str, task: str) -> Project:
     """Create a draft with its first policy; its creator is its admin."""
-    project = Project.objects.create(name=name.strip(), media=media, task=task, created_by_id=actor.pk)
+    facts = {"name": name.strip(), "question": _("Which label fits?"), "media": media, "task": task}
+    project = Project.objects.create(**facts, created_by_id=actor.pk)
     Policy.objects.create(project=project, version=1, created_by_id=actor.pk)
     Membership.objects.create(project=project, user_id=actor.pk, role=Membership.Role.ADMIN)
     after = {"name": project.name, "media": project.media, "task": project.task}

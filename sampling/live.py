@@ -114,7 +114,7 @@ def _round(seen: _Look, round_: Round) -> Live:
     if round_.state == Round.State.FAILED:
         again = _("It is tried again by itself at %(time)s. Labelling goes on meanwhile.")
         detail = again % {"time": _clock(round_.heartbeat_at)}
-        return Live(_("Round %(number)d failed") % names, detail, "bad", error=round_.error)
+        return Live(_("Round %(number)d failed") % names, detail, "bad", error=_(round_.error))
     if round_.state == Round.State.QUEUED:
         return _due(seen, _("Round %(number)d is due") % names, round_.created_at)
     sign = round_.heartbeat_at or round_.created_at

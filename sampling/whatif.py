@@ -14,6 +14,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Count, Q, QuerySet
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from threadpoolctl import threadpool_limits
 
 from projects.errors import Refused
@@ -158,7 +159,9 @@ def advance(pk: int) -> bool:
         return Comparison.objects.filter(pk=found.pk, state=Comparison.State.RUNNING, attempt=found.attempt)
 
     if found.attempt - len(found.replays) > DEATHS:
-        died = "The worker ended in the middle of a replay, several times. It may have run out of memory."
+        died = gettext_noop(
+            "The worker ended in the middle of a replay, several times. It may have run out of memory."
+        )
         _end(found, mine, Comparison.State.FAILED, error=died)
         return False
     try:

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -31,7 +32,7 @@ def comment(request: HttpRequest, project_id: int, number: int) -> HttpResponse:
     member = access.membership(request.user, project_id)
     item = get_object_or_404(Item, project_id=project_id, number=number)
     if not talk.may_speak(member, item):
-        raise PermissionDenied("Comments are for those who answered the item.")
+        raise PermissionDenied(_("Comments are for those who answered the item."))
     if request.method == "POST":
         return _share(request, member, item) if "share" in request.POST else _add(request, member, item)
     return redirect(_leads_place(member, item)) if member.leads else _page(request, member, item)
@@ -50,7 +51,7 @@ def _add(request: HttpRequest, member: Membership, item: Item) -> HttpResponse:
 
 def _share(request: HttpRequest, member: Membership, item: Item) -> HttpResponse:
     if not member.leads:
-        raise PermissionDenied("Leads choose what annotators see.")
+        raise PermissionDenied(_("Leads choose what annotators see."))
     chosen = request.POST.get("remark", "")
     pk = int(chosen) if chosen.isascii() and chosen.isdigit() and len(chosen) < 19 else 0
     found = get_object_or_404(Comment, pk=pk, item=item)
