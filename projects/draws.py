@@ -41,6 +41,11 @@ def spot(seed: int, key: str, share: float) -> bool:
     return _draw(seed, b"spot", key) < share * 2**64
 
 
+def card(seed: int, key: str) -> float:
+    """Return a number in [0, 1): below the policy's share an item labelled on a card is asked singly as well."""
+    return _draw(seed, b"card", key) / 2**64
+
+
 def blind(seed: int, person: int, item: int, share: float) -> bool:
     """Whether a person answers an item without help of the model. A larger share keeps every such pair."""
     return _draw(seed, b"blind", f"{person}:{item}") < share * 2**64

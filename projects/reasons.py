@@ -15,6 +15,7 @@ PLAIN: Final[dict[str, Promise]] = {
     "random_agreement": gettext_lazy("Drawn at random, to measure how far people agree"),
     "random_order": gettext_lazy("Next in random order"),
     "random": gettext_lazy("Drawn at random"),
+    "alike": gettext_lazy("Much like an item that the last round picked"),
     "next_best": gettext_lazy("Next best by the last scores"),
     "calibration": gettext_lazy("One of the first items, which everybody labels"),
     "lead_asked": gettext_lazy("A lead asked for another vote"),

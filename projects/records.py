@@ -140,7 +140,9 @@ def _team(project: Project, policy: Policy) -> dict[int, Figures]:
     found = {}
     for person, counts in kinds.items():
         rows = recent.get(person, [])
-        seconds = [row["active_ms"] / 1000 for row in rows if row["active_ms"] is not None]
+        # An item of a card takes a moment, and all of one card are answered alike: neither says anything.
+        singly = [row for row in rows if row["bulk"] is None]
+        seconds = [row["active_ms"] / 1000 for row in singly if row["active_ms"] is not None]
         judged = [one for one in decided.get(person, []) if one.counts]
         found[person] = Figures(
             answers=counts[_Kind.ANSWER] + counts[_Kind.CANT_TELL],
@@ -170,7 +172,7 @@ def _kinds(project: Project) -> dict[int, Counter[str]]:
 def _recent(project: Project) -> dict[int, list[dict[str, Any]]]:
     """Everybody's newest judgements in the order in which they were given, corrections too."""
     said = Annotation.objects.filter(project=project).exclude(kind=_Kind.UNDO).order_by("-pk")
-    names = ("annotator_id", "item_id", "kind", "labels", "active_ms", "created_at", "superseded_by")
+    names = ("annotator_id", "item_id", "kind", "labels", "active_ms", "created_at", "superseded_by", "bulk")
     found: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for row in reversed(said.values(*names)[:RECENT]):
         found[row["annotator_id"]].append(row)
@@ -201,9 +203,10 @@ def _signs(  # noqa: PLR0913
     policy: Policy,
 ) -> list[Sign]:
     answers = [row for row in rows if row["kind"] == _Kind.ANSWER]
+    singly = [row for row in answers if row["superseded_by"] is None and row["bulk"] is None]
     others = [pair for other, pair in skips.items() if other != person]
     found = (
-        rule.run_of_one([code(row["labels"]) for row in answers if row["superseded_by"] is None], shares),
+        rule.run_of_one([code(row["labels"]) for row in singly], shares),
         rule.too_fast(seconds, policy.fastest_seconds),
         rule.changed_mind(*_changed(answers)),
         rule.many_skips(*skips[person], sum(one for one, _ in others), sum(n for _, n in others)),

@@ -9,7 +9,7 @@ from django.core.cache import cache
 from django.urls import reverse
 from django.utils.timezone import now
 
-from projects import settle, signs
+from projects import cards, settle, signs
 from projects.files import claims, importing, publishing, thumbnails
 from projects.models import Item, Membership, Project, Upload
 from projects.trust import escalation, estimates, exclusion, mailing, notices, staleness
@@ -117,6 +117,7 @@ def watch_people() -> None:
     """
     for project in Project.objects.filter(state=Project.State.ACTIVE):
         signs.watch(project, now())
+        cards.ask_themselves(project, now())
         settle.look_again(project)
 
 

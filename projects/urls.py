@@ -6,6 +6,7 @@ from django.urls.resolvers import URLPattern
 from projects.views import (
     agreement,
     bulk,
+    cards,
     checks,
     comments,
     disputes,
@@ -128,6 +129,7 @@ urlpatterns: list[URLPattern] = [
     path("", home.home, name="home"),
     path("projects/<int:project_id>/label/", label.label, name="label"),
     path("projects/<int:project_id>/answers/", label.work, name="work"),
+    path("projects/<int:project_id>/together/", cards.together, name="together"),
     path("projects/<int:project_id>/mine/", my_labels.my_labels, name="my-labels"),
     path("projects/<int:project_id>/mine/again/", my_labels.again, name="my-again"),
     path("projects/<int:project_id>/disputes/", disputes.index, name="disputes"),

@@ -109,7 +109,7 @@ def lettered(
             note=annotation.note,
             choice=choice_of(annotation.kind, meant(annotation.labels, labels)),
             person=str(annotation.annotator),
-            fast=annotation.active_ms is not None and annotation.active_ms < fastest_ms,
+            fast=_fast(annotation, fastest_ms),
             left_out=annotation.excluded_at is not None,
             outdated=annotation.guideline_version < item.votes_from,
         )
@@ -185,11 +185,17 @@ def voted_on(item_id: int, user_id: int) -> bool:
     return Annotation.objects.filter(item_id=item_id, annotator_id=user_id, kind__in=JUDGED).exists()
 
 
+def _fast(annotation: Annotation, fastest_ms: float) -> bool:
+    """Whether an answer took unusually little; of a card every item takes a moment."""
+    singly = annotation.bulk is None and annotation.active_ms is not None
+    return singly and (annotation.active_ms or 0) < fastest_ms
+
+
 def fastest_ms(project: Project, policy: Policy) -> float:
     """Milliseconds below which an answer is unusually fast: the policy's floor, else from what is usual."""
     if policy.fastest_seconds:
         return policy.fastest_seconds * 1000
-    timed = Annotation.objects.filter(project=project, active_ms__isnull=False).order_by("-pk")
+    timed = Annotation.objects.filter(project=project, active_ms__isnull=False, bulk=None).order_by("-pk")
     times = [ms for ms in timed.values_list("active_ms", flat=True)[:TIMED] if ms is not None]
     return FAST_SHARE * median(times) if times else 0.0
 

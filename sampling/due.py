@@ -56,7 +56,8 @@ def _runs_low(project: Project, batch: int) -> bool:
     """Whether annotators are about to finish what the last round picked."""
     left = QueueEntry.objects.filter(project=project, state=QueueEntry.State.LIVE, free__gt=0)
     # Settled items that are asked about again may wait for one person alone; known ones are always there.
-    others = (QueueEntry.Stream.RESERVE, QueueEntry.Stream.CHECK, QueueEntry.Stream.GOLD)
+    stream = QueueEntry.Stream
+    others = (stream.RESERVE, stream.CHECK, stream.CARD, stream.CARD_CHECK, stream.GOLD)
     return left.exclude(stream__in=others).count() < max(1, batch // 5)
 
 

@@ -17,7 +17,14 @@ from projects.quality.agreement import Bools, Ints
 
 _Stream = QueueEntry.Stream
 # Asked for since something was known of the item: that people differ, that it is doubted or known.
-ASKED_AGAIN: Final = (_Stream.AGAIN, _Stream.CHECK, _Stream.RETURNED, _Stream.RECHECK, _Stream.GOLD)
+ASKED_AGAIN: Final = (
+    _Stream.AGAIN,
+    _Stream.CHECK,
+    _Stream.RETURNED,
+    _Stream.RECHECK,
+    _Stream.CARD_CHECK,
+    _Stream.GOLD,
+)
 # What a round picks because of what a model thinks.
 PICKED: Final = (_Stream.FIRST, _Stream.STRATEGY, _Stream.RARE, _Stream.NEW, _Stream.RESERVE)
 

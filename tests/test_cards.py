@@ -1,0 +1,461 @@
+"""Cards of look-alikes: dealt, given back, stored one by one, and checked singly."""
+
+from __future__ import annotations
+
+import json
+from uuid import uuid4
+
+import pytest
+from django.urls import reverse
+from django.utils.timezone import now
+
+from projects import actions, cards, queries, queue
+from projects.errors import Refused
+from projects.models import Annotation, Assignment, Item, Membership, Project, QueueEntry
+from tests.factories import answer, hand, make_member, make_project, make_user, submission
+from tests.test_races import together
+
+pytestmark = pytest.mark.django_db
+Stream = QueueEntry.Stream
+ALIKE = 15
+
+
+def make(items: int = 20, **policy) -> Project:
+    """A project whose first item has the next fifteen as its look-alikes."""
+    plain = {"holdout_share": 0.0, "agreement_share": 0.0, "bulk": True, "bulk_check": 0.0}
+    project = make_project(items=items, policy={**plain, **policy})
+    first, *others = project.items.order_by("number")
+    reason = {"why": "first", "round": 1, "alike": [one.pk for one in others[:ALIKE]]}
+    queue.publish(project, [queue.Pick(first.pk, Stream.STRATEGY, reason)], 1)
+    return project
+
+
+def begin(project: Project, name: str = "") -> Membership:
+    """Somebody who has the first item in hand."""
+    member = make_member(project, name)
+    hand(member, items(project)[0])
+    return member
+
+
+def items(project: Project) -> list[Item]:
+    return list(project.items.order_by("number"))
+
+
+def deal(member: Membership, item: Item | None = None) -> list[Item]:
+    first = item or items(member.project)[0]
+    return [one.item for one in cards.deal(member, queries.rules(member.project), first.pk)]
+
+
+def label_together(member: Membership, dealt: list[Item], position: int = 0, **fields) -> None:
+    """Hand in what a browser sends: each item by itself, under one common id."""
+    label, bulk = member.project.labels.get(position=position), uuid4()
+    rows = [submission(item, label, bulk=bulk, active_ms=200, **fields) for item in dealt]
+    assert {one.status for one in actions.submit(member, rows)} == {"stored"}
+
+
+def checks(project: Project) -> list[QueueEntry]:
+    return list(QueueEntry.objects.filter(project=project, stream=Stream.CARD_CHECK, state="live"))
+
+
+# --- dealt ---
+
+
+def test_a_card_has_twelve_items_the_one_in_hand_first_then_the_most_alike():
+    project = make()
+    assert deal(begin(project)) == items(project)[:12]
+
+
+def test_every_item_of_a_card_is_leased_and_takes_a_place():
+    project = make()
+    member = begin(project)
+    dealt = deal(member)
+    held = Assignment.objects.filter(annotator=member.user, state="leased", placed=True)
+    assert {one.item for one in held} == set(dealt)
+    assert set(QueueEntry.objects.values_list("free", flat=True)) == {0}
+
+
+def test_a_card_that_is_dealt_again_is_the_same_card():
+    project = make()
+    member = begin(project)
+    assert deal(member) == deal(member)
+    assert Assignment.objects.count() == 12
+
+
+def test_items_that_need_two_people_go_on_asking_for_the_second():
+    project = make(overlap=2, agreement_overlap=2)
+    ann, ben = begin(project), make_member(project)
+    label_together(ann, deal(ann))
+    assert not project.items.filter(state="settled").exists()
+    second = {one.item for one in queue.lease(ben, 12)}
+    assert second == set(items(project)[:12])
+
+
+@pytest.mark.parametrize(
+    "never",
+    [{"holdout": True}, {"agreement": True}, {"calibration": True}, {"gold": [[1]]}, {"state": "settled"}],
+    ids=lambda never: next(iter(never)),
+)
+def test_what_is_drawn_known_or_decided_never_comes_on_a_card(never):
+    project = make()
+    second = items(project)[1]
+    Item.objects.filter(pk=second.pk).update(**never)
+    dealt = deal(begin(project))
+    assert second not in dealt
+    assert len(dealt) == 12
+
+
+@pytest.mark.parametrize(
+    "stream", [Stream.HOLDOUT, Stream.AGREEMENT, Stream.GOLD, Stream.CHECK, Stream.AGAIN]
+)
+def test_an_item_asked_for_another_reason_begins_no_card(stream):
+    project = make()
+    member = begin(project)
+    QueueEntry.objects.update(stream=stream)
+    assert deal(member) == items(project)[:1]
+
+
+def test_without_the_policy_there_are_no_cards():
+    project = make(bulk=False)
+    assert deal(begin(project)) == items(project)[:1]
+
+
+def test_what_another_person_holds_or_answered_does_not_come():
+    project = make()
+    ben = make_member(project)
+    _first, second, third, *_rest = items(project)
+    hand(ben, second)
+    answer(ben, third, project.labels.first())
+    dealt = deal(begin(project))
+    assert second not in dealt
+    assert third not in dealt
+
+
+def test_only_an_item_in_hand_opens_a_card():
+    project = make()
+    with pytest.raises(Refused):
+        deal(make_member(project))
+    stranger = make_member(make_project(items=1))
+    with pytest.raises(Refused):
+        deal(stranger, items(project)[0])
+
+
+@pytest.mark.parametrize(("limit", "size"), [({"person_most": 4}, 4), ({"person_hourly": 3}, 3)])
+def test_limits_of_a_person_hold_for_cards_too(limit, size):
+    assert len(deal(begin(make(**limit)))) == size
+
+
+def test_items_in_a_persons_hands_come_on_the_card_without_a_second_lease():
+    project = make()
+    member = begin(project)
+    hand(member, items(project)[3])
+    assert items(project)[3] in deal(member)
+    assert Assignment.objects.count() == 12
+
+
+# --- given back ---
+
+
+def test_a_closed_card_leaves_the_queue_as_it_was():
+    project = make()
+    member = begin(project)
+    first, *others = deal(member)
+    assert cards.give_back(member, first.pk, [one.pk for one in others]) == 11
+    assert [one.item for one in Assignment.objects.filter(state="leased")] == [first]
+    assert [one.item for one in QueueEntry.objects.filter(state="live")] == [first]
+
+
+def test_what_was_picked_itself_stays_in_the_queue_when_it_is_given_back():
+    project = make()
+    second = items(project)[1]
+    queue.publish(project, [queue.Pick(second.pk, Stream.RESERVE)], 1)
+    member = begin(project)
+    deal(member)
+    cards.give_back(member, items(project)[0].pk, [second.pk])
+    entry = QueueEntry.objects.get(item=second, state="live")
+    assert (entry.stream, entry.free) == (Stream.RESERVE, 1)
+
+
+def test_only_look_alikes_are_given_back():
+    project = make()
+    member = begin(project)
+    other = items(project)[18]
+    hand(member, other)
+    assert cards.give_back(member, items(project)[0].pk, [other.pk, items(project)[0].pk]) == 0
+
+
+def test_a_card_given_back_can_be_dealt_again():
+    project = make()
+    member = begin(project)
+    dealt = deal(member)
+    cards.give_back(member, dealt[0].pk, [one.pk for one in dealt[1:]])
+    assert deal(member) == dealt
+
+
+# --- stored ---
+
+
+def test_items_of_a_card_are_stored_one_by_one_under_a_common_id():
+    project = make()
+    member = begin(project)
+    label_together(member, deal(member))
+    said = Annotation.objects.all()
+    assert (said.count(), len(set(said.values_list("bulk", flat=True)))) == (12, 1)
+    assert project.items.filter(state="settled").count() == 12
+
+
+def test_an_item_that_is_asked_singly_is_never_marked_as_bulk():
+    project = make()
+    member = make_member(project)
+    drawn = items(project)[5]
+    Item.objects.filter(pk=drawn.pk).update(holdout=True)
+    answer(member, drawn, project.labels.first(), bulk=uuid4())
+    assert Annotation.objects.get().bulk is None
+
+
+# --- checked ---
+
+
+def test_no_share_checks_nothing_and_a_whole_one_checks_everything():
+    for share, count in ((0.0, 0), (1.0, 12)):
+        project = make(bulk_check=share)
+        member = begin(project)
+        label_together(member, deal(member))
+        assert len(checks(project)) == count
+
+
+def test_a_tenth_is_drawn_by_the_item_alone_whoever_says_what():
+    drawn = []
+    for position in (0, 1):
+        project = make(items=200, bulk_check=0.1)
+        QueueEntry.objects.filter(project=project).update(
+            reason={"alike": [one.pk for one in items(project)[1:12]]}
+        )
+        member = begin(project)
+        for item in items(project):
+            hand(member, item)
+        label_together(member, items(project), position)
+        drawn.append({one.item.number for one in checks(project)})
+    assert drawn[0] == drawn[1]
+    assert 8 <= len(drawn[0]) <= 35
+
+
+def checked(**policy) -> tuple[Project, Membership, Membership]:
+    """A card of two labelled by Ann, both to be checked; and Ben, who may."""
+    project = make(items=3, bulk_check=1.0, gold_share=0.0, **policy)
+    ann, ben = begin(project, "Ann"), make_member(project, "Ben")
+    label_together(ann, deal(ann)[:2])
+    return project, ann, ben
+
+
+def test_another_person_gets_a_check_as_an_item_like_any_other():
+    project, _ann, ben = checked()
+    held = {one.item: one for one in queue.lease(ben, 5)}
+    first = items(project)[0]
+    assert held[first].entry.stream == Stream.CARD_CHECK
+    assert "alike" not in held[first].entry.reason
+    assert held[first].entry.reason["why"] == "first"
+
+
+def test_an_item_stays_settled_and_taught_while_its_check_waits():
+    project, _ann, _ben = checked()
+    assert {one.item_id for one in queries.training(project)} == {one.pk for one in items(project)[:2]}
+
+
+def test_an_equal_answer_confirms():
+    project, _ann, ben = checked()
+    first = items(project)[0]
+    queue.lease(ben, 5)
+    answer(ben, first, project.labels.get(position=0))
+    first.refresh_from_db()
+    assert (first.state, first.settled_labels) == ("settled", [project.labels.get(position=0).pk])
+    assert not QueueEntry.objects.filter(item=first, state="live").exists()
+
+
+def test_another_answer_goes_the_way_of_votes():
+    project, _ann, ben = checked(max_overlap=2)
+    first = items(project)[0]
+    queue.lease(ben, 5)
+    answer(ben, first, project.labels.get(position=1))
+    first.refresh_from_db()
+    assert first.state == "disputed"
+
+
+def test_where_votes_differ_a_third_person_may_be_asked():
+    project, _ann, ben = checked(triggers={"tie": 0})
+    cleo, first = make_member(project, "Cleo"), items(project)[0]
+    queue.lease(ben, 5)
+    answer(ben, first, project.labels.get(position=1))
+    first.refresh_from_db()
+    assert first.state == "open"
+    assert first in {one.item for one in queue.lease(cleo, 5)}
+
+
+def test_a_round_that_publishes_leaves_checks_in_the_queue():
+    project, _ann, _ben = checked()
+    queue.publish(project, [], 2)
+    assert len(checks(project)) == 2
+
+
+def test_one_that_is_taken_back_is_checked_no_more():
+    project, ann, _ben = checked()
+    first = items(project)[0]
+    actions.submit(ann, [submission(first, kind="undo")])
+    assert [one.item for one in checks(project)] == [items(project)[1]]
+    first.refresh_from_db()
+    assert first.state == "open"
+    label_together(ann, [first], 1)
+    assert len(checks(project)) == 2
+    first.refresh_from_db()
+    assert first.settled_labels == [project.labels.get(position=1).pk]
+
+
+def test_a_card_with_an_item_that_two_people_labelled_on_cards_asks_a_third_singly():
+    project = make(overlap=2, agreement_overlap=2, bulk_check=1.0)
+    QueueEntry.objects.update(places=2, free=2)
+    for member in [begin(project, name) for name in ("Ann", "Ben")]:
+        label_together(member, deal(member))
+    assert {one.places for one in checks(project)} == {3}
+    assert len(checks(project)) == 12
+
+
+def alone() -> tuple[Project, Membership]:
+    """A person who works alone and is to check the own card."""
+    project = make(items=3, bulk_check=1.0, gold_share=0.0)
+    ann = begin(project, "Ann")
+    label_together(ann, deal(ann)[:2])
+    assert cards.ask_themselves(project, now()) == 0
+    assert cards.ask_themselves(project, now() + cards.LATER) == 2
+    assert cards.ask_themselves(project, now() + cards.LATER) == 0
+    return project, ann
+
+
+def test_who_works_alone_gets_the_item_again_later_and_an_equal_answer_confirms():
+    project, ann = alone()
+    first = items(project)[0]
+    assert first in {one.item for one in queue.lease(ann, 5)}
+    actions.submit(ann, [submission(first, project.labels.get(position=0))])
+    first.refresh_from_db()
+    assert first.state == "settled"
+    assert first not in {one.item for one in queue.lease(ann, 5)}
+
+
+def test_who_says_something_else_alone_hands_the_item_to_a_lead():
+    project, ann = alone()
+    first = items(project)[0]
+    queue.lease(ann, 5)
+    actions.submit(ann, [submission(first, project.labels.get(position=1))])
+    first.refresh_from_db()
+    assert first.state == "disputed"
+
+
+def test_who_works_alone_may_take_a_card_back_although_it_is_to_be_checked():
+    project, ann = alone()
+    first = items(project)[0]
+    actions.submit(ann, [submission(first, kind="undo")])
+    actions.submit(ann, [submission(first, project.labels.get(position=2))])
+    first.refresh_from_db()
+    assert first.settled_labels == [project.labels.get(position=2).pk]
+    assert [one.item for one in checks(project)] == [items(project)[1]]
+
+
+# --- records ---
+
+
+def test_times_and_runs_of_cards_are_no_signs_of_haste():
+    from projects import records
+
+    project = make(items=60, fastest_seconds=2.0)
+    member = begin(project)
+    for item in items(project):
+        hand(member, item)
+    label_together(member, items(project))
+    (figures,) = records.team(project, project.policy).values()
+    assert figures.signs == []
+    assert figures.seconds is None
+
+
+# --- the address ---
+
+
+def ask(client, member: Membership, **body):
+    address = reverse("together", args=[member.project_id])
+    return client.post(address, json.dumps(body), content_type="application/json")
+
+
+def test_the_page_gets_each_item_as_the_stage_and_as_the_card_show_it(client):
+    project = make()
+    member = begin(project)
+    client.force_login(member.user)
+    rows = ask(client, member, item=items(project)[0].pk).json()["items"]
+    assert [row["id"] for row in rows] == [one.pk for one in items(project)[:12]]
+    assert all("item-text" in row["html"] and "checkbox" in row["card"] for row in rows)
+
+
+def test_the_page_gives_back_what_was_not_labelled(client):
+    project = make()
+    member = begin(project)
+    client.force_login(member.user)
+    dealt = deal(member)
+    told = ask(client, member, item=dealt[0].pk, back=[one.pk for one in dealt[1:]]).json()
+    assert told == {"given_back": 11}
+
+
+def test_strangers_find_no_card_and_whoever_is_signed_out_is_told_so(client):
+    project = make()
+    member = begin(project)
+    assert ask(client, member, item=1).status_code == 401
+    client.force_login(make_user())
+    assert ask(client, member, item=1).status_code == 404
+    client.force_login(member.user)
+    assert ask(client, member, item=items(project)[0].pk, user=0).status_code == 401
+    assert ask(client, member, item=items(project)[4].pk).status_code == 409
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"item": "x"}, {"item": 1, "back": "all"}, {"item": 1, "back": [1] * 13}]
+)
+def test_what_no_page_of_ours_sends_is_refused(client, body):
+    member = begin(make())
+    client.force_login(member.user)
+    assert ask(client, member, **body).status_code == 422
+
+
+# --- many at once ---
+
+
+@pytest.mark.django_db(transaction=True)
+def test_eight_people_who_open_cards_at_once_never_get_the_same_item():
+    project = make(items=60)
+    people, everything = [], items(project)
+    for number in range(8):
+        first = everything[number]
+        member = make_member(project)
+        entry = hand(member, first).entry
+        QueueEntry.objects.filter(pk=entry.pk).update(
+            stream=Stream.STRATEGY, reason={"alike": [one.pk for one in everything[8 + number : 28 + number]]}
+        )
+        people.append((member.pk, first))
+
+    def labeller(pk, first):
+        def work():
+            member = Membership.objects.select_related("project").get(pk=pk)
+            label_together(member, deal(member, first))
+            while held := queue.lease(member, 3):
+                actions.submit(member, [submission(held[0].item, project.labels.first())])
+
+        return work
+
+    together(*[labeller(*one) for one in people])
+    judged = list(Annotation.objects.values_list("item", flat=True))
+    assert len(judged) == len(set(judged)) == 60
+    assert not project.items.exclude(state="settled").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_tabs_that_open_the_same_card_at_once_get_one():
+    project = make()
+    member = begin(project)
+    dealt = []
+    together(*[lambda: dealt.append(deal(Membership.objects.get(pk=member.pk))) for _ in range(4)])
+    assert Assignment.objects.count() == 12
+    assert [len(one) for one in dealt] == [12] * 4
