@@ -104,6 +104,7 @@ def _store(membership: Membership, rules: Rules, submission: Submission, at: dat
     known = assignment.entry.stream == QueueEntry.Stream.GOLD
     if known and qualification.trains(membership, rules.policy, submission.kind):
         submission = replace(submission, reason=gold.TRAINING)
+    late = _late(assignment, before)
     decided = item.state == Item.State.EXCLUDED or item.settled_source == Item.Source.ADJUDICATED
     said = _annotate(membership, submission, before, assignment.entry, at)
     said.excluded_at = membership.excluded_at
@@ -123,7 +124,15 @@ def _store(membership: Membership, rules: Rules, submission: Submission, at: dat
     if decided:
         message = _("A lead has decided this item; your answer is kept with it.")
         return Verdict(submission.id, "superseded", message)
-    return Verdict(submission.id, "stored", reason=told)
+    return Verdict(submission.id, "stored", late, told)
+
+
+def _late(assignment: Assignment, before: Annotation | None) -> str:
+    """What somebody is told whose lease ended before this answer came, and whose item others settled."""
+    lost = before is None and assignment.state == Assignment.State.EXPIRED
+    if not lost or assignment.item.state != Item.State.SETTLED:
+        return ""
+    return _("Others settled this item before your answer came. It is kept, and counts with theirs.")
 
 
 def _assignment(membership: Membership, item_id: int) -> Assignment:
@@ -187,7 +196,8 @@ def _checked(
         raise Refused(_("A flag needs a note that tells the lead what to look at."))
     if submission.kind != _Kind.ANSWER:
         return ()
-    chosen = sorted(set(submission.labels))
+    # A page of before may still show a label that was merged: the answer counts for what it became.
+    chosen = sorted({rules.merged.get(label, label) for label in submission.labels})
     known = {label.pk for label in rules.labels}
     if not known.issuperset(chosen):
         raise Refused(_("A label of this answer is no longer in use. Choose another one."))

@@ -13,6 +13,8 @@ import "./label/reading.js";
 
 command("undo", stage.undo);
 command("skip", () => choose.openMenu("skip"));
+import "./label/others.js";
+import "./label/refused.js";
 command("flag", () => choose.openMenu("flag"));
 command("send_flag", choose.flag);
 command("cant_tell", () => $("cant-tell").click());

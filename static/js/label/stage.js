@@ -4,7 +4,7 @@ import { announce } from "../page.js";
 import { $, desk, emit, form, on, uuid, words } from "./desk.js";
 import { build, farAway, take } from "./ahead.js";
 import { active, restart } from "./clock.js";
-import { outbox } from "./line.js";
+import { answered, outbox } from "./line.js";
 
 let queue = desk.items; // the first is on the stage
 const past = []; // what was answered in this tab, newest last: { items, records }
@@ -118,13 +118,22 @@ export function sayQuietly(text) {
 }
 
 export function start() {
-  const unsent = new Set(outbox.records.map((record) => record.item));
-  if (unsent.size) queue = queue.filter((item) => !unsent.has(item.id));
+  const [shown, known] = [queue[0], answered()];
+  const asked = new URLSearchParams(location.search).get("item");
+  queue = queue.filter((item) => String(item.id) === asked || !known.has(item.id));
   queue.slice(1).forEach(build);
-  if (unsent.size) show();
+  if (queue[0] !== shown) show();
   else if (queue.length) {
     emit("show", { item: queue[0] });
     $("item").focus({ preventScroll: true });
   }
   if (farAway()) outbox.flush();
 }
+// Answered in another tab: it is not asked here, too.
+on("elsewhere", ({ items }) => {
+  const shown = queue[0];
+  queue = queue.filter((item) => item.again || !items.has(item.id));
+  if (queue[0] !== shown) show();
+});
+
+// What was answered on this device while the page was on its way is left out, unless somebody asks for that very item.
