@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from projects import keymap
+from projects import keymap, mine
 from projects.models import Label, Membership, Policy, Project
 from projects.queries import Rules
 
@@ -34,7 +34,7 @@ def page(member: Membership, rules: Rules) -> dict[str, Any]:
 
 def _commands(project: Project, policy: Policy) -> set[str]:
     """The commands that do something in this project."""
-    found = {"undo", "skip", "cant_tell", "flag", "help"}
+    found = {"undo", "skip", "cant_tell", "flag", "note", "help"}
     if project.task == Project.Task.MULTI:
         found.add("none")
     if project.guidelines:
@@ -48,15 +48,15 @@ def _commands(project: Project, policy: Policy) -> set[str]:
     return found
 
 
-def desk(member: Membership, labels: Sequence[Label], history: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def desk(member: Membership, labels: Sequence[Label], history: Sequence[mine.Entry]) -> dict[str, Any]:
     """Return what the page's script needs: keys, and what finds labels where they are found by typing.
 
-    ``history`` are a person's own last answers, newest first (``labelling.history``).
+    ``history`` are a person's own last answers, newest first (``projects.mine``).
     """
     told: dict[str, Any] = {"keys": keys(member.user.keys, labels)}
     if by_typing(labels):
         told["labels"] = {label.pk: found for label in labels if (found := _searched(label))}
-        told["recent"] = list(dict.fromkeys(pk for row in history for pk in row["labels"]))[:3]
+        told["recent"] = list(dict.fromkeys(pk for row in history for pk in row.label_ids))[:3]
     return told
 
 
@@ -68,8 +68,3 @@ def _searched(label: Label) -> dict[str, Any]:
         "description": label.description[:LONGEST_SEARCHED],
     }
     return {name: value for name, value in told.items() if value}
-
-
-def before(item_id: int, history: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Return the labels that a person gave an item before; empty: none that may be shown."""
-    return next((list(row["labels"]) for row in history if row["item"] == item_id), [])

@@ -44,6 +44,11 @@ class Help:
     others: list[dict[str, Any]] = field(default_factory=list)
 
     @property
+    def count(self) -> int:
+        """How many examples there are."""
+        return len(self.fits) + len(self.others)
+
+    @property
     def any(self) -> bool:
         """Whether there is anything to say beyond the name."""
         return bool(self.label.description or self.fits or self.others)

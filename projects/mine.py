@@ -70,6 +70,11 @@ class Entry:
     anew: bool
 
     @property
+    def label_ids(self) -> list[int]:
+        """The labels that were given and may be shown."""
+        return [label.pk for label in self.labels]
+
+    @property
     def hue(self) -> int:
         """The colour of the first label; 0: none."""
         return self.labels[0].hue if self.labels else 0
@@ -127,6 +132,12 @@ def of_item(membership: Membership, item_id: int) -> Entry | None:
     return next(iter(_entries(membership, _said(membership).filter(item_id=item_id))), None)
 
 
+def opened(membership: Membership, entry: Entry) -> dict[str, Any]:
+    """What the page's script needs to have an answer changed: what it was, and what was said with it."""
+    items = on_stage(membership, together(membership, entry))
+    return {**as_json(entry), "stage": items[0], "together": items[1:]}
+
+
 def older(membership: Membership, before: int) -> Entry | None:
     """The newest judgement of this person before one."""
     said = _said(membership).filter(pk__lt=before).order_by("-pk")[:1]
@@ -164,7 +175,7 @@ def as_json(entry: Entry) -> dict[str, Any]:
         "pk": entry.pk,
         "item": entry.item,
         "kind": "" if entry.anew else entry.kind,
-        "labels": [label.pk for label in entry.labels],
+        "labels": entry.label_ids,
         "said": entry.said,
         "note": entry.note,
     }

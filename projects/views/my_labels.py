@@ -70,9 +70,7 @@ def again(request: HttpRequest, project_id: int) -> JsonResponse:
         found = mine.older(member, before)
     if found is None:
         raise Http404("There is no such answer.")
-    alike = mine.together(member, found)
-    items = mine.on_stage(member, alike)
-    return JsonResponse({**mine.as_json(found), "stage": items[0], "together": items[1:]})
+    return JsonResponse(mine.opened(member, found))
 
 
 def _wanted(request: HttpRequest) -> mine.Wanted:
@@ -94,6 +92,13 @@ def _day(typed: str) -> date | None:
         return date.fromisoformat(typed)
     except ValueError:
         return None
+
+
+def place(request: HttpRequest, item_id: int) -> str:
+    """Return the address of the list where an answer was opened from it, with its filter."""
+    project_id = request.resolver_match.kwargs["project_id"] if request.resolver_match else 0
+    address = reverse("my-labels", args=[project_id])
+    return f"{address}?{_query(request, 'before', 'after')}#item-{item_id}"
 
 
 def _query(request: HttpRequest, *further: str) -> str:
@@ -150,8 +155,7 @@ def _changed(request: HttpRequest, member: Membership) -> HttpResponse:
     common.say(
         request, refused or verdict.message or _("Saved."), messages.ERROR if refused else messages.SUCCESS
     )
-    address = reverse("my-labels", args=[member.project_id])
-    return redirect(f"{address}?{_query(request, 'before', 'after')}#item-{entry.item}")
+    return redirect(place(request, entry.item))
 
 
 def _submission(request: HttpRequest, entry: mine.Entry) -> actions.Submission:

@@ -1,6 +1,6 @@
-// What stands beside the item: how far the work is, why it was asked, the last answers.
+// What stands beside the item: how far the work is, why it was asked, what the batch before joining teaches.
 
-import { $, choices, labelName, on, words } from "./desk.js";
+import { $, on } from "./desk.js";
 import { sayQuietly } from "./stage.js";
 
 let newest = null;
@@ -32,28 +32,4 @@ on("verdict", ({ verdict, record }) => {
   if (verdict.message) sayQuietly(verdict.message);
 });
 
-function said({ kind, labels }) {
-  if (kind !== "answer") return words[kind] ?? kind;
-  return labels.map(labelName).join(", ") || words.none;
-}
-
-on("kept", ({ item, record }) => {
-  newest = record.id;
-  const line = document.createElement("li");
-  const shown = new DOMParser().parseFromString(item.html, "text/html").querySelector(".item-text");
-  const text = shown?.textContent.trim() ?? "";
-  const link = Object.assign(document.createElement("a"), { href: `?item=${item.id}`, className: "past", dir: "auto" });
-  link.textContent = text.slice(0, 80) || `${words.item} ${item.number}`;
-  const hue = [...(choices.get(record.labels[0])?.classList ?? [])].find((name) => name.startsWith("hue-")) ?? "";
-  const chip = Object.assign(document.createElement("span"), { className: `chip ${hue}`, textContent: said(record) });
-  line.append(link, " ", chip);
-  line.dataset.item = item.id;
-  $("history").querySelector(`[data-item="${item.id}"]`)?.remove();
-  $("history").prepend(line);
-  while ($("history").children.length > 8) $("history").lastElementChild.remove();
-  sayQuietly(`${said(record)}. ${words.next}`);
-});
-
-on("undone", ({ items }) => {
-  for (const item of items) $("history").querySelector(`[data-item="${item.id}"]`)?.remove();
-});
+on("kept", ({ record }) => { newest = record.id; });
