@@ -3,7 +3,7 @@
 from allauth.account import views as account
 from django.urls import include, path, re_path
 
-from annotator.views import doors, errors, health, language, me, people, reading
+from annotator.views import doors, errors, health, keys, language, me, people, reading
 
 # Of allauth's pages only those that somebody needs: who is here came by invitation.
 account_urls = [
@@ -32,6 +32,7 @@ urlpatterns = [
     path("link/<str:token>/", doors.sign_in_link, name="sign-in-link"),
     path("invitation/<str:token>/", doors.invitation, name="invitation"),
     path("me/", me.me, name="me"),
+    path("me/keys/", keys.keys, name="my-keys"),
     path("theme/", me.theme, name="theme"),
     path("me/reading/", reading.keep, name="reading"),
     path("language/", language.language, name="language"),

@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django_htmx.http import HttpResponseClientRedirect
 
-from projects import labelset, uploads
+from projects import choosing, keymap, labelset, uploads
 from projects.models import Membership, Project, Upload
 
 REFUSED = 409
@@ -60,7 +60,8 @@ def panel(project: Project, upload: Upload | None = None) -> dict[str, Any]:
         "project": project,
         "labels": labels,
         "multi": project.task == Project.Task.MULTI,
-        "find": len(labels) > 10,
+        "find": choosing.by_typing(labels),
+        "keys": keymap.pressed(choosing.keys({}, labels), choosing.by_typing(labels)),
         "item": item,
         "picture": picture,
     }

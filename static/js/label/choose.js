@@ -1,27 +1,49 @@
 // Choosing labels and the other ways to answer: buttons, menus, several labels at once, finding one of many.
 
 import { $, choices, desk, form, on, words } from "./desk.js";
-import { Finder } from "./find.js";
+import { chosen } from "./chosen.js";
+import { Finder, press } from "./find.js";
+import { groups } from "./groups.js";
 import { say, submit, undo } from "./stage.js";
+import { strip } from "./strip.js";
 
-export const finder = $("find") ? new Finder($("find"), form.querySelectorAll(".choice")) : null;
+export const finder = $("find") ? new Finder($("find"), form.querySelectorAll(".choice"), desk.labels) : null;
+const front = finder && strip(finder);
+const grouped = finder && groups(finder);
+const above = finder && desk.multi ? chosen(finder, markChosen) : null;
 
-on("show", () => {
+if (finder) {
+  finder.after = (typed, found) => {
+    front.hide(typed);
+    grouped.after(typed, found);
+    if (desk.multi) front.mark();
+  };
+  finder.apply();
+}
+
+on("show", ({ item }) => {
+  grouped?.reset();
   finder?.clear();
-  markChosen();
+  turnOn(item.chosen ?? []);
 });
 
-on("undone", ({ records }) => {
-  for (const pk of desk.multi && records.length === 1 ? records[0].labels : []) {
-    const box = choices.get(pk)?.querySelector("input");
-    if (box) box.checked = true;
+on("undone", ({ records }) => turnOn(records.length === 1 && records[0].kind === "answer" ? records[0].labels : []));
+
+// What was chosen before: where several may be, they are on again; a single one is marked.
+function turnOn(labels) {
+  for (const [pk, node] of choices) {
+    if (desk.multi) node.querySelector("input").checked ||= labels.includes(pk);
+    else if (labels.includes(pk)) node.setAttribute("aria-pressed", "true");
+    else node.removeAttribute("aria-pressed");
   }
   markChosen();
-});
+}
 
 function markChosen() {
   if (!desk.multi) return;
   for (const node of choices.values()) node.classList.toggle("chosen", node.querySelector("input").checked);
+  above?.mark();
+  front?.mark();
 }
 
 form.addEventListener("change", markChosen);
@@ -55,23 +77,40 @@ export function openMenu(id) {
   else $("item").focus({ preventScroll: true });
 }
 
-// A digit: a reason of the open menu, else a label.
-export function digit(number) {
+// A digit: a reason of the open menu, else a label. «sign» is what the key says: it may go on with a search instead.
+export function digit(number, sign) {
   if ($("skip").open) {
     $("skip").querySelectorAll("button")[number - 1]?.click();
     return true;
   }
-  if (finder?.continues(number)) return false;
-  const label = finder ? finder.hit(number) : form.querySelector(`[aria-keyshortcuts="${number}"]`);
-  label?.click();
-  return Boolean(label);
+  if (finder) return finder.continues(sign) ? false : pick(number);
+  return label(String(number));
+}
+
+export function label(...keys) {
+  const own = [...choices.values()].find((node) => node.dataset.key && keys.includes(node.dataset.key.toLowerCase()));
+  if (own) press(own);
+  return Boolean(own);
+}
+
+// The label with that digit among those in view.
+export function pick(number) {
+  const hit = finder.hit(number);
+  if (hit) take(hit);
+  return Boolean(hit);
+}
+
+function take(hit) {
+  press(hit);
+  if (desk.multi && finder.typed) finder.clear();
 }
 
 export function enter(event) {
   if (event.target.closest("button, a, summary")) return false;
-  if (finder && $("find").value.trim() && finder.hit(1)) {
-    finder.hit(1).click();
-    if (desk.multi) finder.clear();
+  if (finder?.typed && finder.hits.length) {
+    const stop = event.target.closest(".choice"); // walked to by arrows
+    take(stop ?? finder.hits[0].node);
+    if (stop) $("find").focus();
     return true;
   }
   if (!desk.multi) return false;
@@ -79,15 +118,15 @@ export function enter(event) {
   return true;
 }
 
-// Letters go to the search without a click.
+// Letters go to the search without a click, and so do signs that are put together from several keys.
 export function type(event, key) {
-  if (key.length !== 1 || key === " " || event.target === $("find") || !/[\p{L}\p{N}]/u.test(key)) return false;
+  if (event.target === $("find") || !(key === "Dead" || /^[\p{L}\p{N}]$/u.test(key))) return false;
   $("find").focus();
   return false;
 }
 
 export function escape(field) {
   for (const menu of form.querySelectorAll("details[open]")) menu.open = false;
-  if (finder && field === $("find")) finder.clear();
+  if (finder && (field === $("find") || finder.typed)) finder.clear();
   $("item").focus({ preventScroll: true });
 }
