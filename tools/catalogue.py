@@ -14,7 +14,7 @@ Key = tuple[str, str]
 
 @dataclass
 class Entry:
-    """One thing that is said: in ``forms`` as often as the language has plurals, or once; empty where missing."""
+    """One thing that is said: ``forms`` has it once, or once for each plural; none where it is missing."""
 
     msgid: str = ""
     context: str = ""

@@ -45,7 +45,7 @@ def extracted(language: str) -> list[Entry]:
         made.parent.mkdir(parents=True)
         command = [sys.executable, "-m", "django", "makemessages", "--locale", language]
         environment = {key: value for key, value in os.environ.items() if key != "DJANGO_SETTINGS_MODULE"}
-        subprocess.run(
+        subprocess.run(  # noqa: S603 - our own command
             [*command, "--no-wrap", "--add-location", "file"],
             cwd=folder,
             env=environment,
@@ -130,7 +130,9 @@ def faults(path: Path) -> Iterator[str]:
         wanted = {(entry.key, entry.plural) for entry in extracted(path.parent.parent.name) if entry.msgid}
         have = {(entry.key, entry.plural) for entry in entries if entry.msgid}
         yield from (f"not in the catalogue: {key[1]!r}" for key, _plural in sorted(wanted - have))
-        yield from (f"in the catalogue, but used nowhere: {key[1]!r}" for key, _plural in sorted(have - wanted))
+        yield from (
+            f"in the catalogue, but used nowhere: {key[1]!r}" for key, _plural in sorted(have - wanted)
+        )
 
 
 def main(arguments: list[str]) -> int:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 # Names of the product, of formats and of what has the same name everywhere.
-NAMES: Final = {"Annotator", "CSV", "JSONL", "JSON", "HTML", "Markdown", "kB", "px", "UTF", "zip", "ID", "Aa", "XL"}
+NAMES: Final = set(
+    ["Annotator", "CSV", "HTML", "JSON", "JSONL", "Markdown", "UTF", "kB", "px", "zip", "Aa", "XL"]
+)
+# Keys, and ends of words that a page has.
+NAMES.update(["Alt", "End", "Home", "None"])
 SEEN: Final = {"alt", "aria-label", "aria-description", "aria-roledescription", "placeholder", "title"}
 QUIET: Final = {"code", "kbd", "pre", "samp", "script", "style", "svg"}
 _LOAD: Final = re.compile(
@@ -48,7 +51,11 @@ class _Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self._quiet += tag in QUIET
         for name, value in attrs:
-            if value and words(value) and (name in SEEN or name.startswith("data-") and " " in value.strip()):
+            if (
+                value
+                and words(value)
+                and (name in SEEN or (name.startswith("data-") and " " in value.strip()))
+            ):
                 self.found.append((self.getpos()[0], f"{name}={value.strip()!r}"))
 
     def handle_endtag(self, tag: str) -> None:
@@ -77,7 +84,7 @@ def in_template(text: str) -> list[Found]:
 def _sentence(text: str) -> bool:
     """Whether a string reads like words for people: several of them, or one that begins with a capital."""
     several = re.fullmatch(r"[^/<>{}=#\[\]_;]*[A-Za-z]{2,}[,.:…]? [A-Za-z][^/<>{}=#\[\]_;]*", text)
-    return bool(several or re.fullmatch(r"[A-Z][a-z]{2,}[.…:!?]?", text))
+    return bool(several or (re.fullmatch(r"[A-Z][a-z]{2,}[.…:!?]?", text) and text not in NAMES))
 
 
 _SCRIPT_STRING: Final = re.compile(
@@ -85,7 +92,10 @@ _SCRIPT_STRING: Final = re.compile(
 )
 
 # What a script asks for, compares with or throws is no word of the page.
-_ASKED: Final = re.compile(r"(closest|matches|querySelector(All)?|startsWith|includes|new \w*Error|\bkey|code)\W+$")
+_ASKED: Final = re.compile(
+    r"(closest|matches|querySelector(All)?|startsWith|includes|new \w*Error|[kK]ey|code|className|[=!]==)"
+    r"[^a-z]*$"
+)
 
 
 def in_script(text: str) -> list[Found]:
@@ -94,13 +104,25 @@ def in_script(text: str) -> list[Found]:
     for match in _SCRIPT_STRING.finditer(text):
         string = next((group for group in match.groups() if group), "")
         string = re.sub(r"\$\{[^}]*\}", " ", string).strip()
-        if _sentence(string) and not _ASKED.search(text[max(0, match.start() - 24) : match.start()]):
+        before = text[max(0, match.start() - 40) : match.start()].rpartition("\n")[2]
+        if _sentence(string) and not _ASKED.search(before):
             found.append((text.count("\n", 0, match.start()) + 1, string))
     return found
 
 
+# What commands print, what computes without Django, and what the demonstration shows is in English.
+_APART: Final = {"management", "migrations", "core", "quality", "demonstration.py", "predicting.py"}
 _TOLD: Final = {"Refused", "ValidationError", "Bad", "Problem", "announce"}
-_SHOWN: Final = {"help_text", "label", "title", "x_label", "y_label", "name_label", "value_label", "empty_label"}
+_SHOWN: Final = {
+    "help_text",
+    "label",
+    "title",
+    "x_label",
+    "y_label",
+    "name_label",
+    "value_label",
+    "empty_label",
+}
 
 
 def in_python(text: str) -> list[Found]:
@@ -133,8 +155,7 @@ def main() -> int:
     count = 0
     for pattern, finder in kinds + python:
         for path in sorted(ROOT.glob(pattern)):
-            # What commands print, and what computes without Django, is in English.
-            if {"management", "migrations", "core", "quality"} & set(path.parts):
+            if _APART & {*path.parts, path.name}:
                 continue
             for line, what in finder(path.read_text(encoding="utf-8")):
                 print(f"{path.relative_to(ROOT)}:{line}: not marked for translation: {what[:120]}")
