@@ -15,7 +15,7 @@ NAMES: Final = set(
     ["Annotator", "CSV", "HTML", "JSON", "JSONL", "Markdown", "UTF", "kB", "px", "zip", "Aa", "XL"]
 )
 # Keys, and ends of words that a page has.
-NAMES.update(["Alt", "End", "Home", "None"])
+NAMES.update({"Aa", "Alt", "End", "Home", "None", "XL"})
 SEEN: Final = {"alt", "aria-label", "aria-description", "aria-roledescription", "placeholder", "title"}
 QUIET: Final = {"code", "kbd", "pre", "samp", "script", "style", "svg"}
 _LOAD: Final = re.compile(
