@@ -11,9 +11,7 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 # Names of the product, of formats and of what has the same name everywhere.
-NAMES: Final = set(
-    ["Annotator", "CSV", "HTML", "JSON", "JSONL", "Markdown", "UTF", "kB", "px", "zip", "Aa", "XL"]
-)
+NAMES: Final = {"Annotator", "CSV", "HTML", "JSON", "JSONL", "Markdown", "UTF", "kB", "px", "zip"}
 # Keys, and ends of words that a page has.
 NAMES.update({"Aa", "Alt", "End", "Home", "None", "XL"})
 SEEN: Final = {"alt", "aria-label", "aria-description", "aria-roledescription", "placeholder", "title"}
