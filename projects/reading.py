@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from projects.models import Item, Project
 
@@ -46,3 +46,25 @@ def language(item: Item, project: Project) -> str:
     """Return the language of an item's text: its own, else the project's; blank where nobody knows."""
     named = item.metadata.get(project.language_field) if project.language_field else None
     return tag(named) or tag(project.language)
+
+
+class Piece(NamedTuple):
+    """A part of a long text that a browser lays out by itself: whole paragraphs."""
+
+    text: str
+    several: bool
+
+
+# Characters of one piece: about what a screen holds.
+_PIECE: Final = 1500
+
+
+def pieces(text: str) -> list[Piece]:
+    """Cut a text into pieces at ends of lines; together they are the text, to the last sign."""
+    found, held = [], ""
+    for paragraph in re.findall(r"[^\n]*\n|[^\n]+", text):
+        if held and len(held) + len(paragraph) > _PIECE:
+            found.append(held)
+            held = ""
+        held += paragraph
+    return [Piece(part, "\n" in part[:-1]) for part in [*found, held] if part]

@@ -14,3 +14,9 @@ register = template.Library()
 def language(item: Item, project: Project) -> str:
     """The language tag of an item's text; blank where nobody knows, which is what an empty ``lang`` says."""
     return reading.language(item, project)
+
+
+@register.filter
+def pieces(text: str) -> list[reading.Piece]:
+    """The pieces of a long text."""
+    return reading.pieces(text)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import PurePosixPath
 from typing import Final
 
 from django.contrib.auth.decorators import login_required
 from django.core.files.storage import default_storage
-from django.http import FileResponse, Http404, HttpRequest
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_safe
 
 from projects import access
@@ -21,20 +23,20 @@ _SOON: Final = "private, max-age=10"
 
 @require_safe
 @login_required
-def image(request: HttpRequest, project_id: int, number: int) -> FileResponse:
+def image(request: HttpRequest, project_id: int, number: int) -> HttpResponse | FileResponse:
     """Serve an item's picture."""
     item = _item(request, project_id, number)
-    return _served(item.image, f"item-{number}", _DAY)
+    return _served(request, item.image, f"item-{number}", _DAY)
 
 
 @require_safe
 @login_required
-def thumbnail(request: HttpRequest, project_id: int, number: int) -> FileResponse:
+def thumbnail(request: HttpRequest, project_id: int, number: int) -> HttpResponse | FileResponse:
     """Serve an item's thumbnail, or the picture itself until the worker has made one."""
     item = _item(request, project_id, number)
     if item.thumbnail:
-        return _served(item.thumbnail, f"item-{number}-small", _DAY)
-    return _served(item.image, f"item-{number}", _SOON)
+        return _served(request, item.thumbnail, f"item-{number}-small", _DAY)
+    return _served(request, item.image, f"item-{number}", _SOON)
 
 
 def _item(request: HttpRequest, project_id: int, number: int) -> Item:
@@ -45,10 +47,16 @@ def _item(request: HttpRequest, project_id: int, number: int) -> Item:
     return item
 
 
-def _served(path: str, name: str, caching: str) -> FileResponse:
+def _served(request: HttpRequest, path: str, name: str, caching: str) -> HttpResponse | FileResponse:
     suffix = PurePosixPath(path).suffix
     if suffix not in TYPES:
         raise Http404("This is not a picture.")
+    # A path is written once, so it stands for what is in it.
+    tag = f'"{hashlib.blake2b(path.encode(), digest_size=12).hexdigest()}"'
+    known = get_conditional_response(request, etag=tag)
+    if known is not None:
+        known["Cache-Control"], known["ETag"] = caching, tag
+        return known
     try:
         file = default_storage.open(path)
     except FileNotFoundError:
@@ -58,5 +66,5 @@ def _served(path: str, name: str, caching: str) -> FileResponse:
     response["Content-Security-Policy"] = "sandbox; default-src 'none'"
     response["X-Content-Type-Options"] = "nosniff"
     response["Cross-Origin-Resource-Policy"] = "same-origin"
-    response["Cache-Control"] = caching
+    response["Cache-Control"], response["ETag"] = caching, tag
     return response
