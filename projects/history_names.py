@@ -7,7 +7,7 @@ from typing import Any, Final
 from django.utils.translation import gettext_lazy
 
 from projects import policy_names
-from projects.models import GuidelineVersion, Item, Membership, Project, Resolution
+from projects.models import GuidelineVersion, Item, Membership, Policy, Project, Resolution
 
 TITLES: Final = {
     "project.created": gettext_lazy("Project created"),
@@ -148,6 +148,8 @@ NAMES: Final = {
     "person_share": gettext_lazy("Share of all answers a person"),
     "fastest_seconds": gettext_lazy("Fastest seconds"),
     "show_old_answer": gettext_lazy("People see their old answer"),
+    "language": gettext_lazy("Language of the texts"),
+    "language_field": gettext_lazy("Field that names each text's language"),
     "suggest": gettext_lazy("When people see the model's suggestion"),
     "blind_share": gettext_lazy("Share answered without suggestion"),
     "likely_first": gettext_lazy("Likely labels first"),
@@ -236,6 +238,11 @@ CHOICES: Final[dict[str, dict[str, Any]]] = {
     "learner": policy_names.LEARNERS,
     "class_weights": policy_names.CLASS_WEIGHTS,
     "kind": dict(GuidelineVersion.Kind.choices),
+    "suggest": {
+        Policy.Suggest.HIDDEN: gettext_lazy("Once they have answered"),
+        Policy.Suggest.KEY: gettext_lazy("When they press a key"),
+        Policy.Suggest.ALWAYS: gettext_lazy("At once"),
+    },
     "paused": {
         "": gettext_lazy("no"),
         Membership.Pause.GOLD: gettext_lazy("by the rule"),

@@ -5,6 +5,7 @@ from django.urls.resolvers import URLPattern
 
 from projects.views import (
     agreement,
+    anchoring,
     bulk,
     cards,
     checks,
@@ -25,6 +26,7 @@ from projects.views import (
     project,
     records,
     settings,
+    settings_labelling,
     shifts,
     uploads,
     versions,
@@ -80,6 +82,11 @@ _setup: list[URLPattern] = [
     ),
     path("projects/<int:project_id>/settings/loop/", settings.loop, name="settings-loop"),
     path("projects/<int:project_id>/settings/quality/", settings.quality, name="settings-quality"),
+    path(
+        "projects/<int:project_id>/settings/labelling/",
+        settings_labelling.labelling,
+        name="settings-labelling",
+    ),
     path("projects/<int:project_id>/settings/data/", settings.data, name="settings-data"),
     path("projects/<int:project_id>/settings/danger/", settings.danger, name="settings-danger"),
     path("projects/<int:project_id>/history/", history.changes, name="history"),
@@ -96,6 +103,7 @@ _trust: list[URLPattern] = [
         agreement.pair,
         name="agreement-pair",
     ),
+    path("projects/<int:project_id>/suggestions/", anchoring.suggestions, name="suggestions"),
     path("projects/<int:project_id>/records/", records.records, name="records"),
     path("projects/<int:project_id>/records/<int:membership_id>/", records.record, name="record"),
     path("projects/<int:project_id>/records/<int:membership_id>/act/", records.act, name="record-act"),
