@@ -110,8 +110,8 @@ def after(round_: Round) -> int:
     try:
         with threadpool_limits(settings.WORKER_THREADS):
             return _mark(Predictor.of(project), round_.number, time.monotonic() + SECONDS)
-    except (Refused, ValueError, OSError):
-        log.exception("The words of round %s of project %s are not marked.", round_.number, project.pk)
+    except (Refused, ValueError, OSError) as error:
+        log.warning("Words of round %s of project %s stay unmarked: %s", round_.number, project.pk, error)
         return 0
 
 
