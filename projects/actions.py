@@ -14,7 +14,7 @@ from django.db.models import F
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from projects import queries, queue, settle, suggesting
+from projects import cards, hot, queries, settle, sql, suggesting
 from projects.errors import Refused
 from projects.models import Annotation, Assignment, Item, Membership, Policy, Project, QueueEntry
 from projects.queries import Rules
@@ -77,21 +77,19 @@ def submit(
 
 
 def _submit_one(membership: Membership, rules: Rules, submission: Submission, at: datetime) -> Verdict:
-    try:
-        with transaction.atomic():
+    # Nothing is written before all is checked, so a refusal has nothing to take back.
+    with transaction.atomic(savepoint=False):
+        try:
             return _store(membership, rules, submission, at)
-    except Refused as refusal:
-        return Verdict(submission.id, "rejected", str(refusal))
-    except IntegrityError:
-        # The same id a second time: on another item, or by another person.
-        return Verdict(submission.id, "rejected", _("This id belongs to another answer. Reload the page."))
+        except Refused as refusal:
+            return Verdict(submission.id, "rejected", str(refusal))
 
 
 def _store(membership: Membership, rules: Rules, submission: Submission, at: datetime) -> Verdict:
-    queue.hold(membership)
+    hot.hold(membership)
     assignment = _assignment(membership, submission.item_id)
     item = assignment.item
-    revisions = list(queries.revisions([item.pk]))
+    revisions = hot.said(assignment)
     ours = [row for row in revisions if row.annotator_id == membership.user_id]
     if any(row.submission == submission.id for row in ours):
         return Verdict(submission.id, "duplicate")
@@ -100,16 +98,17 @@ def _store(membership: Membership, rules: Rules, submission: Submission, at: dat
         raise Refused(_("This project is archived. Ask an admin to open it again."))
     labels = _checked(membership.project, rules, submission, before)
     met = suggesting.met(membership, rules, assignment, submission.suggestion, again=before is not None)
-    submission = replace(submission, labels=labels, reason=_reason(submission), suggestion=met)
+    bulk = cards.mark(submission.bulk, item, assignment.entry)
+    submission = replace(submission, labels=labels, reason=_reason(submission), suggestion=met, bulk=bulk)
     known = assignment.entry.stream == QueueEntry.Stream.GOLD
     if known and qualification.trains(membership, rules.policy, submission.kind):
         submission = replace(submission, reason=gold.TRAINING)
-    late = _late(assignment, before)
     decided = item.state == Item.State.EXCLUDED or item.settled_source == Item.Source.ADJUDICATED
+    late = _late(assignment, before)
     said = _annotate(membership, submission, before, assignment.entry, at)
     said.excluded_at = membership.excluded_at
     revisions.append(said)
-    _count(membership, before, submission)
+    _count(membership, rules, before, submission)
     _move(assignment, submission.kind, at + timedelta(minutes=rules.policy.lease_minutes), rules.policy)
     staleness.give_back(assignment, said)
     told = gold.told(item, assignment.entry)
@@ -118,7 +117,9 @@ def _store(membership: Membership, rules: Rules, submission: Submission, at: dat
         message = gold.answered(membership, rules.policy, item, said, at)
         return Verdict(submission.id, "stored", message, told)
     replaced = {row.supersedes_id for row in revisions}
-    settle.rejudge(membership.project, rules, item, [row for row in revisions if row.pk not in replaced], at)
+    present = [row for row in revisions if row.pk not in replaced]
+    settle.rejudge(membership.project, rules, item, present, at, asking=assignment.entry)
+    cards.follow(membership.project, rules, cards.Said(assignment, said, before), at)
     if item.state == Item.State.OPEN and assignment.entry.state != QueueEntry.State.LIVE:
         _revive(assignment.entry)
     if decided:
@@ -141,15 +142,7 @@ def _assignment(membership: Membership, item_id: int) -> Assignment:
     A lead who sends the item back gives it another entry. Whoever waited for that would find no row at all,
     were the entry part of this question: PostgreSQL asks it again of what it locked, but not of the rest.
     """
-    mine = Assignment.objects.filter(
-        project_id=membership.project_id, annotator_id=membership.user_id, item_id=item_id
-    )
-    found = (
-        mine.select_related("item")
-        .select_for_update(of=("self", "item"), no_key=True)
-        .defer("item__text", "item__metadata")
-        .first()
-    )
+    found = hot.in_hand(membership, item_id)
     if found is None:
         raise Refused(_("This item was never given to you, so the answer was not stored. Reload the page."))
     return found
@@ -162,8 +155,8 @@ def _annotate(
     entry: QueueEntry,
     at: datetime,
 ) -> Annotation:
-    """Add the next revision of what a person says of an item."""
-    return Annotation.objects.create(
+    """Add the next revision of what a person says of an item, or refuse an id that was used for another."""
+    said = Annotation(
         project_id=membership.project_id,
         item_id=submission.item_id,
         annotator_id=membership.user_id,
@@ -182,6 +175,10 @@ def _annotate(
         bulk=submission.bulk,
         created_at=at,
     )
+    if not sql.add(said, "DO NOTHING"):
+        # The same id a second time: on another item, or by another person.
+        raise Refused(_("This id belongs to another answer. Reload the page."))
+    return said
 
 
 def _checked(
@@ -212,13 +209,15 @@ def _reason(submission: Submission) -> str:
     return submission.reason if skipped else ""
 
 
-def _count(membership: Membership, before: Annotation | None, submission: Submission) -> None:
+def _count(
+    membership: Membership, rules: Rules, before: Annotation | None, submission: Submission
+) -> None:
     """Keep the person's number of answers."""
     was = before is not None and before.kind in Annotation.COUNTED
     change = (submission.kind in Annotation.COUNTED) - was
     if change:
-        Membership.objects.filter(pk=membership.pk).update(answered=F("answered") + change)
-        membership.answered += change
+        hot.count(membership, change)
+        queries.note_answers(membership.project, rules.policy.batch_size, change)
 
 
 def _move(assignment: Assignment, kind: str, until: datetime, policy: Policy) -> None:
@@ -241,7 +240,7 @@ def _move(assignment: Assignment, kind: str, until: datetime, policy: Policy) ->
     assignment.state = target
     if kind == _Kind.UNDO:
         assignment.expires_at = until
-    assignment.save(update_fields=["state", "placed", "expires_at"])
+    sql.save(assignment, "state", "placed", "expires_at")
 
 
 def _revive(entry: QueueEntry) -> None:

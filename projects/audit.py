@@ -10,6 +10,7 @@ from uuid import UUID
 from django.contrib.auth.models import AbstractBaseUser
 from django.utils.timezone import now
 
+from projects import sql
 from projects.models import Event, Item, Membership, Project
 from projects.tracing import REQUEST
 
@@ -83,7 +84,7 @@ def facts(item: Item) -> dict[str, Any]:
 
 def item_changed(item: Item, before: dict[str, Any], act: Act, at: datetime | None = None) -> Event:
     """Write down that what an item's label rests on changed: ``before`` is ``facts`` as they were."""
-    return Event.objects.create(
+    event = Event(
         project_id=item.project_id,
         at=at or now(),
         actor_id=act.actor_id,
@@ -99,6 +100,8 @@ def item_changed(item: Item, before: dict[str, Any], act: Act, at: datetime | No
         request=REQUEST.get(),
         bulk=act.bulk,
     )
+    sql.add(event)
+    return event
 
 
 def _kind(project: Project, actor: AbstractBaseUser | None) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from projects import audit, queue
+from projects import audit, queue, sql
 from projects.audit import Act
 from projects.models import Dispute, Item
 from projects.trust import escalation
@@ -43,7 +43,7 @@ def become(item: Item, act: Act, at: datetime, **changes: Any) -> None:
         setattr(item, name, changes.pop(name, empty))
     for name, value in changes.items():
         setattr(item, name, value)
-    item.save(update_fields=[*EMPTY, "former", "votes_from"])
+    sql.save(item, *EMPTY, "former", "votes_from")
     if audit.facts(item) != before:
         audit.item_changed(item, before, act, at)
 

@@ -11,15 +11,14 @@ from django.db.models import prefetch_related_objects
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
-from projects import queries, returning, suggesting
-from projects.models import Annotation, Assignment, Item, Label, Membership, Policy, Project, QueueEntry
+from projects import cards, hot, queries, returning, suggesting
+from projects.models import Assignment, Item, Membership, Policy, Project, QueueEntry
 from projects.trust import calibration, qualification, staleness, talk, workload
 
 # Items kept in the browser besides the one on the stage.
 AHEAD = 5
 # What the first model needs: so many answers for each of two labels.
 FIRST_MODEL = 5
-HISTORY = 50
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def progress(membership: Membership, policy: Policy) -> Progress:
     project = membership.project
     learning = project.has_model
     since, batch = (
-        (queries.answers_since_round(project, policy.batch_size), policy.batch_size)
+        (queries.since_round(project, policy.batch_size), policy.batch_size)
         if learning
         else (_towards_first_model(project), 2 * FIRST_MODEL)
     )
@@ -94,9 +93,8 @@ def progress(membership: Membership, policy: Policy) -> Progress:
 
 def _towards_first_model(project: Project) -> int:
     """Answers that count towards the first model: up to five for each of the two commonest labels."""
-    settled = Item.objects.filter(project=project, state=Item.State.SETTLED, holdout=False)
     counts: Counter[int] = Counter()
-    for chosen in settled.exclude(settled_labels=None).values_list("settled_labels", flat=True)[:200]:
+    for chosen in hot.settled_as(project.pk, 200):
         counts.update(chosen)
     return sum(min(FIRST_MODEL, count) for _label, count in counts.most_common(2))
 
@@ -136,9 +134,9 @@ def in_hand(
     """Render the items that the browser does not have yet. Never a word on why, or on who else."""
     project = membership.project
     missing = [assignment for assignment in assignments if assignment.item_id not in have]
-    prefetch_related_objects(missing, "item", "entry")
+    load(missing, project)
     ids = [row.item_id for row in missing]
-    said = talk.for_annotator(membership.user_id, project, ids) if missing else {}
+    said = talk.for_annotator(membership.user_id, project, ids) if missing and membership.remarks else {}
     told = earlier(missing, project)
     thought = suggesting.offered(membership, rules, missing)
     return [
@@ -149,46 +147,16 @@ def in_hand(
                 row.item, project, lead_note(row), said.get(row.item_id, ()), told.get(row.item_id, "")
             ),
             "thought": thought.get(row.item_id),
+            "alike": cards.alike(rules, row.entry),
         }
         for row in missing
     ]
 
 
-def history(membership: Membership, labels: Sequence[Label]) -> list[dict[str, Any]]:
-    """A person's newest judgements, newest first, as the page lists them.
-
-    What is asked anew since the guidelines changed is named only where the policy lets people see it.
-    """
-    rows = list(queries.my_last(membership.project_id, membership.user_id, HISTORY))
-    names = {label.pk: label for label in labels}
-    if any(pk not in names for row in rows for pk in row.labels):
-        names = {label.pk: label for label in membership.project.labels.all()}
-    anew = {row.pk for row in rows if staleness.anew(row)}
-    if anew and membership.project.policy.show_old_answer:
-        anew = set()
-    return [_asked_anew(row) if row.pk in anew else _remembered(row, names) for row in rows]
-
-
-def _asked_anew(row: Annotation) -> dict[str, Any]:
-    return _remembered(row, {}) | {"said": _("Asked again")}
-
-
-def _remembered(row: Annotation, labels: dict[int, Label]) -> dict[str, Any]:
-    chosen = [labels[pk] for pk in row.labels if pk in labels]
-    return {
-        "item": row.item_id,
-        "number": row.item.number,
-        "kind": row.kind,
-        "labels": [label.pk for label in chosen],
-        "said": ", ".join(label.name for label in chosen) or _said(row.kind),
-        "hue": chosen[0].hue if chosen else 0,
-        "text": row.item.text[:80] or _("Picture %(number)d") % {"number": row.item.number},
-        "created_at": row.created_at,
-    }
-
-
-def _said(kind: str) -> str:
-    return _("None of these") if kind == Annotation.Kind.ANSWER else str(Annotation.Kind(kind).label)
+def load(assignments: Sequence[Assignment], project: Project) -> None:
+    """Read the items and entries of assignments that come without, all at once."""
+    hot.contents(assignments, project)
+    prefetch_related_objects([one for one in assignments if "entry" not in one._state.fields_cache], "entry")
 
 
 def nothing_to_do(membership: Membership, policy: Policy | None = None) -> Nothing:

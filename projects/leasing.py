@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from projects import hot
 from projects.models import Assignment, Membership, QueueEntry
 
 
@@ -13,16 +14,12 @@ def hand_over(membership: Membership, entries: Iterable[QueueEntry], until: date
     assignments = [
         Assignment(
             project_id=membership.project_id,
-            item=entry.item,
+            item_id=entry.item_id,
             annotator_id=membership.user_id,
             entry=entry,
             expires_at=until,
         )
         for entry in entries
     ]
-    return Assignment.objects.bulk_create(
-        assignments,
-        update_conflicts=True,
-        unique_fields=["item", "annotator"],
-        update_fields=["entry", "state", "placed", "expires_at"],
-    )
+    hot.hand_over(assignments)
+    return assignments

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef
 
-from projects import queries, returning, serving
+from projects import hot, queries, returning, serving
 from projects.models import Assignment, Item, Policy, Project, QueueEntry
 
 _Live = QueueEntry.State.LIVE
@@ -29,6 +30,11 @@ def required(policy: Policy, item: Item) -> int:
 def all_awaited(entry: QueueEntry | None) -> bool:
     """Whether every answer was asked for for a reason of its own, whatever the votes say before."""
     return entry is not None and entry.stream in AWAITED
+
+
+def confirmed(entry: QueueEntry | None, answers: Iterable[object]) -> bool:
+    """Whether a card's check says the same as what it checks: that is no doubt, however few have answered."""
+    return entry is not None and entry.stream == _Stream.CARD_CHECK and len(set(answers)) == 1
 
 
 def coming(item: Item, entry: QueueEntry | None, answered: int) -> bool:
@@ -88,12 +94,11 @@ def _stream(item: Item) -> str:
 def _entry(item: Item) -> QueueEntry | None:
     """The live entry, else the newest that may ask again, held.
 
-    One that sent the item back asks nobody else: all have looked, so it ends here.
+    One that sent the item back asks nobody else: all have looked, so it ends here. So does a card's check.
     """
-    QueueEntry.objects.filter(item=item, state=_Live, stream=_Stream.RETURNED).update(
-        state=QueueEntry.State.DONE
-    )
-    aside = (_Stream.GOLD, _Stream.CHECK, _Stream.RETURNED)
+    over = (_Stream.RETURNED, _Stream.CARD_CHECK)
+    QueueEntry.objects.filter(item=item, state=_Live, stream__in=over).update(state=QueueEntry.State.DONE)
+    aside = (_Stream.GOLD, _Stream.CHECK, *over)
     mine = QueueEntry.objects.filter(item=item).exclude(stream__in=aside)
     newest = mine.order_by("-pk").select_for_update(no_key=True)
     return newest.filter(state=_Live).first() or newest.first()
@@ -109,4 +114,4 @@ def prefer_seniors(project: Project, policy: Policy, entry: QueueEntry, answered
 
 def close(item: Item) -> None:
     """Nobody need answer any more; leases that exist run on and their answers count."""
-    QueueEntry.objects.filter(item=item, state=_Live).update(state=QueueEntry.State.DONE)
+    hot.close(item.pk)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -11,7 +12,7 @@ from typing import Final, TypeVar
 from django.core.cache import caches
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, Sum
 
-from projects import returning
+from projects import hot, returning
 from projects.models import Annotation, Assignment, Item, Label, Membership, Policy, Project, QueueEntry
 from projects.quality import consensus
 
@@ -20,10 +21,18 @@ Value = TypeVar("Value")
 near = caches["near"]
 ACCURACY_SECONDS = 60
 COUNT_SECONDS = 10
+SINCE_SECONDS = 1
 _Stream = QueueEntry.Stream
 # Answers that say nothing of how people agree: asked because of doubt, or to check people.
 GOLD: Final = _Stream.GOLD
-ASIDE: Final = (_Stream.AGAIN, _Stream.CHECK, _Stream.RETURNED, _Stream.RECHECK, GOLD)
+ASIDE: Final = (
+    _Stream.AGAIN,
+    _Stream.CHECK,
+    _Stream.RETURNED,
+    _Stream.RECHECK,
+    _Stream.CARD_CHECK,
+    GOLD,
+)
 
 
 @dataclass(frozen=True)
@@ -161,6 +170,23 @@ def answers_since_round(project: Project, most: int | None = None) -> int:
     """Answers that the last round did not know: they count towards the next one. Counts up to ``most``."""
     new = Annotation.objects.filter(project=project, pk__gt=project.round_mark, kind__in=Annotation.COUNTED)
     return current(new)[:most].count()
+
+
+def since_round(project: Project, most: int) -> int:
+    """The same for people to see: counted anew every second at most, and this process's own at once."""
+    count = partial(hot.answers_since, project.pk, project.round_mark, most)
+    return min(most, _kept(_since(project, most), count, SINCE_SECONDS))
+
+
+def note_answers(project: Project, most: int, change: int) -> None:
+    """Count answers in until all are counted anew."""
+    if near.get(_since(project, most)) is not None:
+        with suppress(ValueError):  # It has run out in this moment.
+            near.incr(_since(project, most), change)
+
+
+def _since(project: Project, most: int) -> str:
+    return f"since:{project.pk}:{project.round_mark}:{most}"
 
 
 def answered(project_id: int) -> int:

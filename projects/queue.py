@@ -15,13 +15,14 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, QuerySet, Subquery
+from django.db.models import Exists, F, OuterRef, QuerySet
 from django.db.models.functions import Least
 from django.utils.timezone import now
 
-from projects import queries, serving
+from projects import hot, queries, serving
+from projects.hot import hold as hold
 from projects.leasing import hand_over
-from projects.models import Assignment, Item, Membership, Policy, Project, QueueEntry, Shift
+from projects.models import Assignment, Item, Membership, Policy, Project, QueueEntry
 from projects.serving import LASTING
 from projects.trust import gold, workload
 
@@ -31,8 +32,6 @@ RANK_STEP = 1_000_000
 TOP_UP = 20
 # Streams of the uniform sample, and how a random item of each kind is called.
 _Stream = QueueEntry.Stream
-# What a person's row says that decides what may be given: read anew while it is held.
-_HELD = ("answered", "excluded_at", "paused_at", "paused_by", "quota", "read_version", "senior", "skills")
 
 
 @dataclass(frozen=True)
@@ -179,38 +178,6 @@ def _add(project: Project, policy: Policy, picks: Sequence[Pick], round_number: 
 # --- leasing ---------------------------------------------------------------------------------------------
 
 
-def hold(membership: Membership) -> None:
-    """Let a person do one thing at a time: two open tabs share assignments, revisions have no gaps.
-
-    What decides how much may be given is read anew, with the shift that is going on.
-    """
-    shift = Shift.objects.filter(membership=OuterRef("pk"), ended_at=None)
-    returned = Assignment.objects.filter(
-        annotator_id=OuterRef("user_id"),
-        project_id=OuterRef("project_id"),
-        state=Assignment.State.SENT_BACK,
-        entry__stream=_Stream.RETURNED,
-        entry__state=QueueEntry.State.LIVE,
-    )
-    members = Membership.objects.select_for_update(no_key=True).filter(pk=membership.pk)
-    member = (
-        members.annotate(
-            shift_ends=Subquery(shift.values("ends_at")),
-            shift_size=Subquery(shift.values("size")),
-            shift_before=Subquery(shift.values("answered_before")),
-            came_back=Exists(returned),
-        )
-        .values("shift_ends", "shift_size", "shift_before", "came_back", *_HELD)
-        .get()
-    )
-    for name in _HELD:
-        setattr(membership, name, member[name])
-    membership.returned = member["came_back"]
-    membership.shift = member["shift_ends"] and Shift(
-        ends_at=member["shift_ends"], size=member["shift_size"], answered_before=member["shift_before"]
-    )
-
-
 def lease(
     membership: Membership, count: int, at: datetime | None = None, policy: Policy | None = None
 ) -> list[Assignment]:
@@ -255,16 +222,10 @@ def fill(
 
 def _held(membership: Membership, at: datetime, until: datetime) -> list[Assignment]:
     """What a person holds, in the order in which it was given; whoever still asks keeps it."""
-    mine = Assignment.objects.filter(
-        annotator_id=membership.user_id,
-        project_id=membership.project_id,
-        state=Assignment.State.LEASED,
-        expires_at__gt=at,
-    )
-    held = list(mine.order_by("pk"))
+    held = hot.held(membership, at)
     soonest = min((assignment.expires_at for assignment in held), default=until)
     if soonest < until and soonest < at + (until - at) / 2:
-        mine.update(expires_at=until)
+        Assignment.objects.filter(pk__in=[assignment.pk for assignment in held]).update(expires_at=until)
     return held
 
 
@@ -285,21 +246,18 @@ def _take(
     """Take a free place in each of the next ``count`` entries that this person has not had."""
     if count <= 0:
         return []
-    open_ones = serving.servable(membership, policy, skipped=skipped)
-    entries = _lock(open_ones[:count])
+    plain = not skipped and serving.plain(membership, policy)
+    if plain and (entries := hot.take(membership, count)):
+        return hand_over(membership, entries, until)
+    # Some entries are half answered, or some people are asked before others: choose, then take.
+    open_ones = serving.Open(membership, policy, plain=plain, skipped=skipped)
+    entries = open_ones.first(count, hold=True)
     if (chosen := serving.spread(membership, open_ones, entries)) is not None:
         have = {entry.pk: entry for entry in entries}
-        have |= {entry.pk: entry for entry in _lock(open_ones.filter(pk__in=set(chosen) - set(have)))}
+        have |= {entry.pk: entry for entry in open_ones.hold(set(chosen) - set(have))}
         entries = [have[pk] for pk in chosen if pk in have]
-    if not entries:
-        return []
-    QueueEntry.objects.filter(pk__in=[entry.pk for entry in entries]).update(free=F("free") - 1)
-    return hand_over(membership, entries, until)
-
-
-def _lock(entries: QuerySet[QueueEntry]) -> list[QueueEntry]:
-    """Hold entries with their items, without waiting for whoever holds one already."""
-    return list(entries.select_for_update(skip_locked=True, of=("self",), no_key=True).select_related("item"))
+    taken = hot.take_these([entry.pk for entry in entries])
+    return hand_over(membership, [entry for entry in entries if entry.pk in taken], until)
 
 
 def _top_up(project: Project, policy: Policy) -> None:
@@ -339,11 +297,15 @@ def expire(project_id: int, at: datetime) -> int:
         return _end(over.filter(entry_id__in=entries).select_for_update(skip_locked=True, no_key=True))
 
 
-def give_back(membership: Membership) -> int:
-    """Give back what a person holds, each item at its place in the ranking; the caller called ``hold``."""
+def give_back(membership: Membership, only: Iterable[int] | None = None) -> int:
+    """Give back what a person holds, or ``only`` these items, each at its place in the ranking.
+
+    The caller called ``hold``.
+    """
     mine = Assignment.objects.filter(
         annotator_id=membership.user_id, project_id=membership.project_id, state=Assignment.State.LEASED
     )
+    mine = mine if only is None else mine.filter(item_id__in=only)
     return _end(mine.order_by("pk").select_for_update(no_key=True))
 
 

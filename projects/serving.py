@@ -5,14 +5,15 @@ Reads only; ``projects.queue`` locks and leases what this module chooses.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Final
 
 from django.core.cache import caches
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
-from projects import queries
+from projects import hot, queries
 from projects.models import Annotation, Assignment, Item, Membership, Policy, QueueEntry
 
 _Stream = QueueEntry.Stream
@@ -23,6 +24,7 @@ LASTING: Final = (
     _Stream.RETURNED,
     _Stream.RECHECK,
     _Stream.CALIBRATE,
+    _Stream.CARD_CHECK,
     _Stream.GOLD,
 )
 # Whoever had an item so may have it once more.
@@ -54,6 +56,40 @@ def servable(membership: Membership, policy: Policy, *, skipped: bool = False) -
     if policy.skill_field:
         found = found.exclude(skill__in=others_skills(membership))
     return found.filter(Exists(had) if skipped else ~Exists(had)).order_by("rank")
+
+
+def plain(membership: Membership, policy: Policy) -> bool:
+    """Whether neither skills nor seniority decide what a person is given; the caller held the membership."""
+    return not policy.skill_field and (membership.senior or not membership.seniors)
+
+
+@dataclass(frozen=True)
+class Open:
+    """Entries that one person may take; where that is ``plain``, read by statements written by hand."""
+
+    membership: Membership
+    policy: Policy
+    plain: bool
+    skipped: bool = False
+
+    def first(self, number: int, *, hold: bool = False, lasting: bool = True) -> list[QueueEntry]:
+        """The next ones, best first; ``hold``: held, passing over those that somebody holds already."""
+        if self.plain:
+            return hot.coming(self.membership, number, lasting=lasting, hold=hold)
+        found = servable(self.membership, self.policy, skipped=self.skipped)
+        found = found if lasting else found.exclude(stream__in=LASTING)
+        return list((_held(found) if hold else found)[:number])
+
+    def hold(self, ids: Collection[int]) -> list[QueueEntry]:
+        """Hold these, as far as nobody else does and they still may be taken."""
+        if self.plain:
+            return hot.hold_these(self.membership, list(ids))
+        found = servable(self.membership, self.policy, skipped=self.skipped)
+        return list(_held(found.filter(pk__in=ids)))
+
+
+def _held(entries: QuerySet[QueueEntry]) -> QuerySet[QueueEntry]:
+    return entries.select_for_update(skip_locked=True, of=("self",), no_key=True)
 
 
 def skill_of(item: Item, policy: Policy) -> str:
@@ -101,7 +137,7 @@ def others_skills(membership: Membership) -> set[str]:
 
 
 def spread(
-    membership: Membership, entries: QuerySet[QueueEntry], first: Sequence[QueueEntry]
+    membership: Membership, entries: Open, first: Sequence[QueueEntry]
 ) -> list[int] | None:
     """Choose among the next entries so that people meet as many others as they can; None: as they come.
 
@@ -113,9 +149,9 @@ def spread(
         return None
     kept = [entry.pk for entry in first if entry.stream in LASTING]
     wanted = len(first) - len(kept)
-    coming = entries.exclude(stream__in=LASTING).values_list("pk", "item_id", "free", "places")
-    window = list(coming[: WINDOW + 4 * wanted])
-    partners = _partners([item for _pk, item, free, places in window if free < places])
+    coming = entries.first(WINDOW + 4 * wanted, lasting=False)
+    window = [(entry.pk, entry.item_id, entry.free, entry.places) for entry in coming]
+    partners = hot.partners([item for _pk, item, free, places in window if free < places])
     met = _meetings(membership)
     average = sum(met.values()) / max(1, len(met))
     # Waiting for somebody new must not leave items half answered for long.
@@ -129,16 +165,6 @@ def spread(
     chosen = sorted(window, key=cost)[:wanted]
     _note(membership, met, [other for row in chosen for other in partners.get(row[1], [])])
     return [*kept, *[row[0] for row in chosen]]
-
-
-def _partners(item_ids: Sequence[int]) -> dict[int, list[int]]:
-    """Who has answered or holds each of these items."""
-    states = (Assignment.State.LEASED, Assignment.State.SUBMITTED)
-    rows = Assignment.objects.filter(item_id__in=item_ids, state__in=states)
-    found: dict[int, list[int]] = {}
-    for item, person in rows.values_list("item_id", "annotator_id"):
-        found.setdefault(item, []).append(person)
-    return found
 
 
 def _meetings(membership: Membership) -> dict[int, int]:

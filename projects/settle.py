@@ -43,6 +43,8 @@ class Case:
     answered: int
     act: Act
     at: datetime
+    # The entry by which the item was asked, where it is known.
+    asking: QueueEntry | None = None
 
     @classmethod
     def of(  # noqa: PLR0913
@@ -53,11 +55,12 @@ class Case:
         said: Sequence[Annotation],
         act: Act,
         at: datetime,
+        asking: QueueEntry | None = None,
     ) -> Case:
         votes = weighing.counted(rules, item, said)
         # What was said before the labels changed their meaning fills no place: it is asked anew.
         answered = sum(weighing.asked(one) and one.guideline_version >= item.votes_from for one in said)
-        return cls(project, rules, item, votes, answered, act, at)
+        return cls(project, rules, item, votes, answered, act, at, asking)
 
     @property
     def required(self) -> int:
@@ -71,12 +74,14 @@ def rejudge(  # noqa: PLR0913
     said: Sequence[Annotation],
     at: datetime,
     act: Act | None = None,
+    asking: QueueEntry | None = None,
 ) -> None:
     """Let what people say now decide an item: open, settled or disputed.
 
-    A decision of a lead and a label known at import stand; where a round doubted the latter, a vote against
-    it makes a dispute. A vote that changes while a dispute is open marks the dispute and never closes it,
-    unless it was the flag that opened it.
+    ``asking`` is the entry by which it was asked, read since the item is held. A decision of a lead and a
+    label known at import stand; where a round doubted the latter, a vote against it makes a dispute. A vote
+    that changes while a dispute is open marks the dispute and never closes it, unless it was the flag that
+    opened it.
     """
     act = act or Act(project, policy_version=rules.policy.version)
     if item.state == Item.State.EXCLUDED:
@@ -92,7 +97,7 @@ def rejudge(  # noqa: PLR0913
     if flagged and escalation.setting(rules.policy, "flag"):
         dispute(item, [_Reason.FLAG], act, at)
         return
-    _by_votes(Case.of(project, rules, item, said, act, at))
+    _by_votes(Case.of(project, rules, item, said, act, at, asking))
 
 
 def rejudge_items(project: Project, item_ids: Iterable[int], act: Act, at: datetime | None = None) -> int:
@@ -192,7 +197,7 @@ def _flag_taken_back(item: Item, flagged: bool, at: datetime) -> bool:
 
 def _by_votes(case: Case) -> None:
     """Settle an item, ask for more, or hand it to a lead."""
-    entry = places.live(case.item)
+    entry = _live(case)
     asked = places.coming(case.item, entry, case.answered)
     number = len(case.votes)
     if asked and (places.all_awaited(entry) or number < case.required):
@@ -209,12 +214,20 @@ def _by_votes(case: Case) -> None:
         return
     found = weighing.weigh(case.project, case.rules, case.votes, _rule(case), _top(case, entry))
     apart = case.item.calibration and calibration.apart([vote.answer for vote in case.votes])
-    if not apart and (found.what == "settle" or number == 1):
+    same = places.confirmed(entry, (vote.answer for vote in case.votes))
+    if not apart and (found.what == "settle" or number == 1 or same):
         _settle(case, found)
     elif not apart and found.what == "ask" and (asked or _sought(case, 1)):
         _reopen(case)
     else:
         _in_doubt(case, found)
+
+
+def _live(case: Case) -> QueueEntry | None:
+    """The entry that asks for the item now: an item has one at most, so a live one is it."""
+    if case.asking is not None and case.asking.state == QueueEntry.State.LIVE:
+        return case.asking
+    return places.live(case.item)
 
 
 def _rule(case: Case) -> Rule:

@@ -161,10 +161,14 @@ class Membership(models.Model):
     quota = models.PositiveIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
 
-    # Read together with the row when it is held, see projects.queue.hold: the shift that is going on, and
+    # Read together with the row when it is held, see projects.hot.hold: the shift that is going on, and
     # whether items wait that came back to this person.
     shift: Shift | None = None
     returned: bool = False
+    # And what the project has at all: known items, senior people, remarks. Until then there may be any.
+    known_items: bool = True
+    seniors: bool = True
+    remarks: bool = True
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["project", "user"], name="membership_once")]

@@ -100,7 +100,7 @@ def drawn(project: Project, policy: Policy, user_id: int, answered: int) -> bool
 
 def _due(membership: Membership, policy: Policy, count: int) -> int:
     """How many known items a person should get now: those drawn since the last answers, less those given."""
-    if count <= 0 or not policy.gold_share:
+    if count <= 0 or not policy.gold_share or not membership.known_items:
         return 0
     last = membership.answered
     numbers = range(max(0, last - count + 1), last + 1)

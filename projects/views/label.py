@@ -14,11 +14,28 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
+from django.utils.translation import gettext as _
 
-from projects import access, actions, keymap, labelling, markdown, queries, queue, reasons, shifts, suggesting
+from projects import (
+    access,
+    actions,
+    choosing,
+    examples,
+    labelling,
+    markdown,
+    mine,
+    opening,
+    pace,
+    queries,
+    queue,
+    reasons,
+    shifts,
+    suggesting,
+)
 from projects.errors import Refused
 from projects.models import Annotation, Assignment, Item, Membership
 from projects.trust import qualification, staleness, talk
+from projects.views import my_labels
 
 # A browser sends its outbox in pieces of this size.
 MOST_AT_ONCE = 20
@@ -39,33 +56,45 @@ def label(request: HttpRequest, project_id: int) -> HttpResponse:
     assignments = queue.lease(member, labelling.AHEAD + 1, policy=rules.policy)
     hand = labelling.in_hand(member, rules, assignments)
     items = [assignment.item for assignment in assignments]
+    history, opened = mine.newest(member, labels), None
     if (again := _asked_for(request, member)) is not None:
         items = [again, *[item for item in items if item.pk != again.pk]]
+        opened = mine.of_item(member, again.pk)
         html = labelling.item_html(again, member.project, remarks=talk.while_labelling(member, again))
-        first = {"id": again.pk, "number": again.number, "html": html}
+        first = {"id": again.pk, "number": again.number, "html": html, "again": bool(opened)}
+        first["chosen"] = opened.label_ids if opened else []
         hand = [first, *[known for known in hand if known["id"] != again.pk]]
     project = member.project
     shown = labelling.progress(member, rules.policy)
+    beside = _beside(request, member, rules, shown)
     context = {
         "project": project,
         "membership": member,
         "labels": labels,
         "item_talk": talk.while_labelling(member, items[0]) if items else [],
         "multi": project.task == project.Task.MULTI,
-        "find": len(labels) > 10,
+        "find": choosing.by_typing(labels),
+        **choosing.page(member, rules),
+        "chosen": opened.label_ids if opened else [],
         "item": items[0] if items else None,
         "lead_note": labelling.lead_note(assignments[0]) if assignments and not again else "",
         "suggest": rules.policy.suggest,
+        "bulk": rules.policy.bulk,
         "earlier": labelling.earlier(assignments[:1], project).get(items[0].pk, "") if items else "",
-        "again": again and Annotation.objects.filter(item=again, annotator_id=member.user_id).exists(),
+        "again": opened is not None,
         "submission": uuid4(),
-        "guidelines": markdown.render(project.guidelines),
         "progress": shown,
-        "offered": shifts.OFFERED,
-        "quiz": qualification.of(member, rules.policy),
-        "history": labelling.history(member, labels)[:8],
+        "history": history,
+        "opened": opened,
+        **beside,
         "nothing": None if items else labelling.nothing_to_do(member, rules.policy),
-        "desk": {**_desk(request, member, hand, shown), "suggest": suggesting.mode(rules.policy)},
+        "desk": {
+            **_desk(request, member, hand, shown),
+            **choosing.desk(member, labels, history),
+            **_past(request, member, opened),
+            "pace": beside["pace"].as_json(),
+            "suggest": suggesting.mode(rules.policy),
+        },
     }
     return render(request, "projects/label.html", context)
 
@@ -79,7 +108,8 @@ def work(request: HttpRequest, project_id: int) -> JsonResponse:
     ``user`` is whose page it is: answers 401 when the session has ended or is somebody else's, so that the
     browser keeps what it holds and asks to sign in.
     """
-    if not request.user.is_authenticated:
+    opened = opening.known(request, project_id)
+    if opened is None and not request.user.is_authenticated:
         return JsonResponse({"message": "signed out", "signed_in": False}, status=401)
     try:
         submissions, want, have = _read(request)
@@ -89,8 +119,8 @@ def work(request: HttpRequest, project_id: int) -> JsonResponse:
     except Refused as refusal:
         access.membership(request.user, project_id)
         return JsonResponse({"message": str(refusal)}, status=422)
-    member = access.membership(request.user, project_id)
-    rules = queries.rules(member.project)
+    opened = opened or opening.slowly(request, project_id)
+    member, rules = opened.member, opened.rules
     verdicts, assignments = _submit_and_fill(member, submissions, want, rules)
     names = {label.position: label.name for label in rules.labels}
     answer: dict[str, Any] = {
@@ -129,10 +159,8 @@ def _submit_and_fill(
         verdicts = actions.submit(member, submissions, rules=rules) if submissions else []
         return verdicts, queue.lease(member, want, policy=rules.policy) if want else []
     with transaction.atomic():
+        # Whoever answers is held from then on, so limits hold too.
         verdicts = actions.submit(member, submissions, rules=rules)
-        if verdicts[0].status == "rejected":
-            # What a refused answer held was let go with it, and limits hold only while the person is held.
-            queue.hold(member)
         return verdicts, queue.fill(member, want, policy=rules.policy)
 
 
@@ -146,9 +174,9 @@ def _desk(
         "project": project.pk,
         "name": project.name,
         "multi": project.task == project.Task.MULTI,
-        "keys": keymap.keys_of(member.user.keys),
         "ahead": labelling.AHEAD,
         "work": reverse("work", args=[project.pk]),
+        "together": reverse("together", args=[project.pk]),
         "label": reverse("label", args=[project.pk]),
         "signIn": f"{reverse('account_login')}?next={reverse('label', args=[project.pk])}",
         "items": hand,
@@ -156,8 +184,36 @@ def _desk(
     }
 
 
+def _beside(
+    request: HttpRequest, member: Membership, rules: queries.Rules, shown: labelling.Progress
+) -> dict[str, Any]:
+    """What stands beside the item and does not change with it."""
+    zone = request.COOKIES.get("zone", "")
+    return {
+        "guidelines": markdown.render(member.project.guidelines),
+        "helps": examples.of(member.project, rules.labels),
+        "offered": shifts.OFFERED,
+        "quiz": qualification.of(member, rules.policy),
+        "pace": pace.of(member, rules.policy, shown.labelled, zone),
+    }
+
+
+def _past(request: HttpRequest, member: Membership, opened: mine.Entry | None) -> dict[str, Any]:
+    """What the page's script needs to go back to earlier answers, and from one to the list it came from."""
+    told = {
+        "again": reverse("my-again", args=[member.project_id]),
+        "talk": reverse("comment", args=[member.project_id, 0]),
+    }
+    if opened is None:
+        return told
+    told["opened"] = mine.opened(member, opened)
+    if request.GET.get("back"):
+        told["back"] = {"item": opened.item, "address": my_labels.place(request, opened.item)}
+    return told
+
+
 def _asked_for(request: HttpRequest, member: Membership) -> Item | None:
-    """The item of ``?item=`` where this person was given it: to change an answer, or give a refused one anew."""
+    """The item of ``?item=``, where this person had it: to change an answer, or give a refused one anew."""
     wanted = request.GET.get("item", "")
     if not (wanted.isascii() and wanted.isdigit() and len(wanted) < 19):
         return None
@@ -175,11 +231,11 @@ def _read(request: HttpRequest) -> tuple[list[actions.Submission], int, frozense
         rows, want, have = body.get("submissions", []), body.get("want", 0), body.get("have", [])
         numbers = [want, *have]
     except (ValueError, AttributeError, TypeError) as error:
-        raise Refused("The request could not be read.") from error
+        raise Refused(_("The request could not be read.")) from error
     if not isinstance(rows, list) or len(rows) > MOST_AT_ONCE or len(have) > 1000:
-        raise Refused("The request holds too much at once.")
+        raise Refused(_("The request holds too much at once."))
     if any(type(number) is not int for number in numbers):
-        raise Refused("The request could not be read.")
+        raise Refused(_("The request could not be read."))
     if body.get("user", request.user.pk) != request.user.pk:
         raise _AnotherPerson
     return actions.parse(rows), min(max(want, 0), 4 * labelling.AHEAD), frozenset(have)
@@ -191,7 +247,7 @@ def _answered_by_form(request: HttpRequest, member: Membership) -> HttpResponse:
         submission = _from_form(request, member)
         verdict = actions.submit(member, [submission])[0]
     except (ValueError, OverflowError):
-        messages.error(request, "The answer could not be read. Please answer again.")
+        messages.error(request, _("The answer could not be read. Please answer again."))
         return redirect("label", member.project_id)
     if verdict.status == "rejected":
         messages.error(request, verdict.message)
@@ -217,6 +273,6 @@ def _from_form(request: HttpRequest, member: Membership) -> actions.Submission:
         item_id=item_id,
         kind=kind,
         labels=labels,
-        note=form.get("note", ""),
+        note=form.get("note", "") or form.get("remark", ""),
         reason=reason,
     )
