@@ -30,9 +30,10 @@ def spoken(answer: Answer) -> Answer:
     """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        translation.activate(asked(request))
-        response = answer(request)
-        response.headers.setdefault("Content-Language", translation.get_language() or settings.LANGUAGE_CODE)
+        language = asked(request)
+        with translation.override(language):
+            response = answer(request)
+        response.headers.setdefault("Content-Language", language)
         patch_vary_headers(response, ("Accept-Language", "Cookie"))
         _follow(request, response)
         return response
