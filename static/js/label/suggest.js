@@ -7,7 +7,6 @@ import { current } from "./stage.js";
 
 const box = $("suggestion");
 const words = box?.dataset;
-const percent = new Intl.NumberFormat(document.documentElement.lang || undefined, { style: "percent" });
 let met = null; // of the item on the stage: {how, ms}
 let newest = null;
 
@@ -46,17 +45,17 @@ function disclose(how) {
     return;
   }
   met = { how, ms: how === "always" ? 0 : Math.round(active()) };
-  $("suggested").replaceChildren(...thought.labels.flatMap((pk) => [chip(pk), " "]), sureness(thought.p));
+  $("suggested").replaceChildren(words.lead, " ", ...thought.labels.flatMap((pk) => [chip(pk, true), " "]), sureness(thought.p));
   for (const pk of thought.labels) choices.get(pk).classList.add("suggested");
   $("take").hidden = false;
   $("take").textContent = desk.multi ? words.tick : words.take;
 }
 
-function chip(pk) {
+function chip(pk, keyed = false) {
   const hue = [...choices.get(pk).classList].find((name) => name.startsWith("hue-")) ?? "";
   const shown = Object.assign(document.createElement("span"), { className: `chip ${hue}`, dir: "auto", textContent: labelName(pk) });
   const key = choices.get(pk).querySelector("kbd");
-  if (key && !finder) shown.append(" ", key.cloneNode(true));
+  if (keyed && key && !finder) shown.append(" ", key.cloneNode(true));
   return shown;
 }
 
@@ -66,7 +65,7 @@ function sureness(p) {
 }
 
 // What is nearly certain is not called certain.
-const share = (p) => percent.format(Math.min(p, 0.99));
+const share = (p) => $("thought").dataset.percent.replace("{n}", Math.min(Math.round(100 * p), 99));
 
 function take() {
   const thought = known(current()?.thought);

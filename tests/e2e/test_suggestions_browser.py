@@ -1,0 +1,174 @@
+"""Suggestions in a real browser: hidden, on a key, at once; words marked; what is kept of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from projects.models import Annotation, Membership, Project, QueueEntry
+from tests.factories import hand, make_member, make_project
+
+PLAIN = {"holdout_share": 0.0, "agreement_share": 0.0, "gold_share": 0.0, "blind_share": 0.0}
+TEXTS = [
+    "🙂 My card was stolen 🙂 yesterday and somebody paid with it, what do I do?",
+    *[f"How much cash can I take out on day {n}?" for n in range(9)],
+]
+
+
+def make(
+    suggest: str, *, labels: tuple[str, ...] = ("lost card", "cash", "other"), **fields: object
+) -> Project:
+    policy = {**PLAIN, "suggest": suggest, **fields.pop("policy", {})}  # type: ignore[dict-item]
+    return make_project(labels=list(labels), items=TEXTS, policy=policy, **fields)
+
+
+def open_desk(sign_in, project: Project, silent: tuple[int, ...] = (), **options) -> tuple[Page, Membership]:
+    """Put items in somebody's hands, as a round picked them, but for ``silent`` ones, and open the page."""
+    member = make_member(project, "Ann")
+    for item in project.items.order_by("number")[:6]:
+        held = hand(member, item)
+        reason = {"why": "unsure", "top": [[0, 0.82], [1, 0.1]]}
+        if item.number == 1:
+            reason["words"] = [[5, 9], [14, 20], [23, 32]]
+        if item.number not in silent:
+            QueueEntry.objects.filter(pk=held.entry_id).update(stream="strategy", reason=reason)
+    page = sign_in(member.user, **options)
+    page.goto(f"/projects/{project.pk}/label/")
+    expect(page.locator("#item")).to_be_focused()
+    return page, member
+
+
+def kept(project: Project, number: int = 1) -> dict | None:
+    return Annotation.objects.get(project=project, item__number=number).suggestion
+
+
+def saved(page: Page) -> None:
+    expect(page.locator("#state")).to_have_attribute("data-state", "saved")
+
+
+def test_a_hidden_suggestion_is_told_once_the_item_is_answered(sign_in):
+    project = make("hidden")
+    page, _member = open_desk(sign_in, project)
+    expect(page.locator("#suggestion")).to_have_count(0)
+    page.keyboard.press("1")
+    expect(page.locator("#thought")).to_have_text("The model thought: lost card 82 %. You said the same.")
+    page.keyboard.press("2")
+    expect(page.locator("#thought")).to_contain_text("You said something else.")
+    assert kept(project) is None
+
+
+def test_a_key_shows_the_suggestion_and_enter_takes_it(sign_in):
+    project = make("key")
+    page, _member = open_desk(sign_in, project)
+    expect(page.locator("#suggested")).to_be_empty()
+    page.keyboard.press("Enter")
+    expect(page.locator("#item")).to_contain_text("stolen")
+    page.keyboard.press("m")
+    expect(page.locator("#suggested")).to_have_text("The model thinks: lost card 1 probably · 82 %")
+    expect(page.locator("#take")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#suggested")).to_be_empty()
+    page.keyboard.press("3")
+    expect(page.locator("#item")).to_contain_text("day 1")
+    saved(page)
+    first, second = kept(project), kept(project, 2)
+    assert first
+    assert second
+    assert (first["how"], first["ms"] > 0, second["how"], second["ms"]) == ("revealed", True, "unseen", None)
+    assert Annotation.objects.get(project=project, item__number=1).labels == first["labels"]
+
+
+def test_at_once_means_before_any_key(sign_in):
+    project = make("always")
+    page, _member = open_desk(sign_in, project)
+    expect(page.locator("#suggested")).to_contain_text("lost card")
+    expect(page.locator(".choice.suggested")).to_have_text("1 lost card")
+    expect(page.locator("#reveal")).to_be_hidden()
+    page.get_by_role("button", name="Answer with this").click()
+    expect(page.locator("#item")).to_contain_text("day 0")
+    saved(page)
+    assert kept(project) == {
+        "labels": [project.labels.get(position=0).pk],
+        "p": 0.82,
+        "how": "always",
+        "ms": 0,
+    }
+
+
+@pytest.mark.parametrize("suggest", ["key", "always"])
+def test_an_item_without_a_suggestion_says_so_in_the_same_place(sign_in, suggest):
+    project = make(suggest)
+    page, _member = open_desk(sign_in, project, silent=(1,))
+    if suggest == "key":
+        page.keyboard.press("m")
+    expect(page.locator("#suggested")).to_have_text("No suggestion for this one.")
+    expect(page.locator("#take")).to_be_hidden()
+    page.keyboard.press("1")
+    saved(page)
+    assert kept(project) is None
+
+
+def test_a_blind_item_looks_like_one_without_a_suggestion_and_is_kept_as_blind(sign_in):
+    project = make("always", policy={"blind_share": 0.9})
+    page, _member = open_desk(sign_in, project)
+    for number in range(5):
+        shown = page.locator("#suggested").inner_text()
+        page.keyboard.press("2")
+        saved(page)
+        found = kept(project, number + 1)
+        assert found
+        assert found["how"] == ("blind" if shown == "No suggestion for this one." else "always")
+    assert Annotation.objects.filter(project=project, suggestion__how="blind").exists()
+
+
+def test_where_several_apply_taking_ticks_and_does_not_send(sign_in):
+    project = make("key", task=Project.Task.MULTI)
+    page, _member = open_desk(sign_in, project)
+    page.keyboard.press("3")
+    page.keyboard.press("m")
+    page.keyboard.press("Enter")
+    expect(page.locator("#item")).to_contain_text("stolen")
+    assert page.locator("input[name=label]:checked").count() == 1
+    page.keyboard.press("Enter")
+    expect(page.locator("#item")).to_contain_text("day 0")
+
+
+def test_many_labels_reveal_by_alt_and_the_key(sign_in):
+    project = make("key", labels=("lost card", *[f"topic {n}" for n in range(14)]))
+    page, _member = open_desk(sign_in, project)
+    expect(page.locator("#reveal")).to_contain_text("Alt m")
+    page.keyboard.press("Alt+m")
+    expect(page.locator("#suggested")).to_contain_text("lost card probably · 82 %")
+
+
+def test_words_are_marked_where_they_stand_behind_an_emoji(sign_in):
+    project = make("hidden", policy={"highlight": True})
+    page, _member = open_desk(sign_in, project)
+    text = page.locator(".item-text").inner_text()
+    assert page.locator("#item mark").all_inner_texts() == ["card", "stolen", "yesterday"]
+    assert text == TEXTS[0]
+    expect(page.locator("#went-by")).to_be_visible()
+    page.keyboard.press("1")
+    expect(page.locator("#item mark")).to_have_count(0)
+    expect(page.locator("#went-by")).to_be_hidden()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_screens(sign_in, screenshots: Path | None, scheme: str, width: int):
+    project = make("key", policy={"highlight": True})
+    size = {"width": width, "height": 900}
+    page, _member = open_desk(sign_in, project, viewport=size, color_scheme=scheme)
+    page.keyboard.press("m")
+    expect(page.locator("#take")).to_be_focused()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    box = page.locator("#take").bounding_box()
+    assert box
+    assert min(box["height"], box["width"]) >= 24
+    if screenshots:
+        page.screenshot(path=screenshots / f"suggestion-{width}-{scheme}.png")
+        page.keyboard.press("2")
+        expect(page.locator("#thought")).to_be_visible()
+        page.screenshot(path=screenshots / f"suggestion-after-{width}-{scheme}.png", full_page=True)
