@@ -21,7 +21,7 @@ LONGEST_TEXT: Final = 400
 LONGEST_WHY: Final = 300
 # What shows an item may be looked at as an example: nobody has to judge it any more, and no figure rests on
 # people not having been told.
-_FREE: Final = Q(state=Item.State.SETTLED, gold=None, holdout=False, agreement=False)
+_FREE: Final = Q(state=Item.State.SETTLED, gold__isnull=True, holdout=False, agreement=False)
 _NEEDED: Final = ("number", "state", "gold", "holdout", "agreement", "text", "image", "thumbnail")
 
 

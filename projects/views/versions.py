@@ -39,8 +39,10 @@ def acknowledge(request: HttpRequest, project_id: int) -> HttpResponse:
         member,
         "label",
         unread=[one for one in reversed(shown) if one.row in unread],
+        # What nobody has to read, but is new to this person.
+        small=[one for one in reversed(shown) if one.row.version > member.read_version and not unread],
         newest=unread[-1].version if unread else project.guideline_version,
-        lines=guidelines.comparison(before, project.guidelines) if unread else [],
+        lines=guidelines.comparison(before, project.guidelines) if before != project.guidelines else [],
         rendered=markdown.render(project.guidelines),
         versions=shown,
     )

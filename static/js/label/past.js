@@ -128,7 +128,7 @@ function tell(answer) {
   if ($("remark")) $("remark").value = answer.kind === "flag" ? "" : answer.note;
   for (const line of list.children) line.classList.toggle("open", line.dataset.item === String(answer.item));
   emit("again", { answer });
-  say(`${again.dataset.heard} ${answer.said}`);
+  sayQuietly(`${again.dataset.heard} ${answer.said}`);
 }
 
 on("show", () => {
