@@ -322,7 +322,7 @@ def test_the_own_old_answer_is_shown_only_where_the_policy_says_so(client, shown
     page = client.get(reverse("label", args=[project.pk]))
     assert "You are asked again, since the guidelines have changed." in page.content.decode()
     assert ("Your answer was: label 0." in page.content.decode()) is shown
-    assert page.context["history"][0]["said"] == ("label 0" if shown else "Asked again")
+    assert page.context["history"][0].said == ("label 0" if shown else "Asked again")
     client.force_login(ben.user)
     Assignment.objects.filter(annotator=ann.user).update(state="expired")
     QueueEntry.objects.filter(state="live").update(free=1)
