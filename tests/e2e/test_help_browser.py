@@ -258,6 +258,7 @@ def test_help_and_list_fit_their_screen(sign_in, screenshots, scheme, width):
             tab_to(page, page.locator(".choice").first)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         if screenshots:
+            page.screenshot(path=screenshots / f"{name}-{width}-{scheme}-top.png")
             page.screenshot(path=screenshots / f"{name}-{width}-{scheme}.png", full_page=True)
 
 
