@@ -63,7 +63,9 @@ class LabellingForm(OfPolicy):
         label=gettext_lazy("Asked singly as a check, %"),
         min_value=0,
         max_value=100,
-        help_text=gettext_lazy("Share of look-alikes that somebody else is asked about one by one."),
+        help_text=gettext_lazy(
+            "Share of look-alikes that is asked about one by one, to see whether it agrees."
+        ),
     )
     language = forms.CharField(
         label=gettext_lazy("Language of the texts"),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from projects.models import Annotation, Membership, Project, QueueEntry
-from tests.factories import hand, make_member, make_project
+from tests.factories import hand, make_admin, make_items, make_lead, make_member, make_project
 
 PLAIN = {"holdout_share": 0.0, "agreement_share": 0.0, "gold_share": 0.0, "blind_share": 0.0}
 TEXTS = [
@@ -172,3 +173,53 @@ def test_screens(sign_in, screenshots: Path | None, scheme: str, width: int):
         page.keyboard.press("2")
         expect(page.locator("#thought")).to_be_visible()
         page.screenshot(path=screenshots / f"suggestion-after-{width}-{scheme}.png", full_page=True)
+
+
+def answers(project: Project, member: Membership, n: int, share: float, how: str) -> None:
+    """So many stored answers to wrong suggestions, of which a share followed; each in its own seconds."""
+    wrong, right = project.labels.order_by("position")[:2]
+    met = {"labels": [wrong.pk], "p": 0.8, "how": how, "ms": None}
+    for at, item in enumerate(make_items(project, n, gold=[[right.pk]])):
+        label = wrong if at < share * n else right
+        fields = {"suggestion": met, "active_ms": (3000 if how == "always" else 4500) + 40 * at}
+        Annotation.objects.create(
+            project=project, item=item, annotator=member.user, submission=uuid4(), labels=[label.pk], **fields
+        )
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_leads_read_how_far_people_follow(sign_in, screenshots: Path | None, scheme: str):
+    project = make("always")
+    for name, n, share in [("Ann", 80, 0.5), ("Ben", 15, 0.2)]:
+        member = make_member(project, name)
+        answers(project, member, n, share, "always")
+        answers(project, member, n // 2, 0.2, "blind")
+    page = sign_in(make_lead(project).user, color_scheme=scheme)
+    page.goto(f"/projects/{project.pk}/agreement/")
+    page.get_by_role("link", name="Suggestions").click()
+    expect(page.locator(".big-words")).to_contain_text(
+        "People follow a wrong suggestion 24 points more often"
+    )
+    expect(page.get_by_role("row", name="Ben")).to_contain_text("too few to say: 7 answers on one side")
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        if screenshots:
+            page.screenshot(path=screenshots / f"anchoring-{width}-{scheme}.png", full_page=True)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_an_admin_lets_people_see_suggestions(sign_in, screenshots: Path | None, scheme: str):
+    project = make("hidden")
+    page = sign_in(make_admin(project).user, color_scheme=scheme)
+    page.goto(f"/projects/{project.pk}/settings/labelling/")
+    page.get_by_role("radio", name="When they press a key").check()
+    page.get_by_label("Language of the texts").fill("en-GB")
+    page.get_by_role("button", name="Put into force").click()
+    expect(page.get_by_text("Version 2 is in force.")).to_be_visible()
+    assert project.policy.suggest == "key"
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        if screenshots:
+            page.screenshot(path=screenshots / f"labelling-{width}-{scheme}.png", full_page=True)
