@@ -15,6 +15,7 @@ from projects import access
 from projects import agreement as measured
 from projects.agreement import LabelLine, Report
 from projects.models import Membership, Project
+from projects.trust import cardchecks
 from projects.views import common
 
 # Pairs of labels, and labels, that the page lists before somebody asks for all.
@@ -52,6 +53,7 @@ def agreement(request: HttpRequest, project_id: int) -> HttpResponse:
         weeks=measured.week_chart(report.weeks),
         versions=measured.version_chart(report.versions),
         waiting=None if report.whole.items else _waiting(project),
+        cards=cardchecks.report(project),
     )
     return render(request, "projects/agreement.html", context)
 

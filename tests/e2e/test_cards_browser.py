@@ -1,20 +1,24 @@
 """Cards of look-alikes in a real browser: by keys, by mouse, under a finger, without a network."""
 
 import re
+from io import BytesIO
 
 import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from projects import queue
-from projects.models import Annotation, Assignment, Project
-from tests.factories import make_member, make_project
+from projects.models import Annotation, Assignment, Item, Project
+from tests.factories import make_member, make_project, make_user
 
 TEXTS = [f"Where is my card number {n}, it was sent to me weeks ago?" for n in range(29)]
 LONG = "My card has not come. " * 40
 
 
 def make(**fields) -> Project:
-    """A project whose first item has look-alikes; no round comes between, for its features are never there."""
+    """A project whose first item has look-alikes; no round comes between: its features are never there."""
     policy = {"holdout_share": 0.0, "agreement_share": 0.0, "bulk": True, "bulk_check": 0.0}
     fields = {"labels": ["card", "cash", "fee"], "items": [*TEXTS, LONG], "featurizer": "onnx:none", **fields}
     project = make_project(policy=policy, **fields)
@@ -24,8 +28,18 @@ def make(**fields) -> Project:
     return project
 
 
-def open_desk(sign_in, project: Project, **options) -> Page:
-    page = sign_in(make_member(project, "Ann").user, **options)
+def painted(project: Project) -> Project:
+    """The same with pictures in place of texts."""
+    for item in project.items.all():
+        picture = BytesIO()
+        Image.new("RGB", (320, 200), (120 + item.number % 4 * 12, 140, 160)).save(picture, "PNG")
+        name = default_storage.save(f"cards/{project.pk}-{item.number}.png", ContentFile(picture.getvalue()))
+        Item.objects.filter(pk=item.pk).update(text="", image=name, width=320, height=200)
+    return project
+
+
+def open_desk(sign_in, project: Project, language: str = "", **options) -> Page:
+    page = sign_in(make_member(project, make_user("Ann", language=language)).user, **options)
     page.goto(f"/projects/{project.pk}/label/")
     expect(page.locator("#item")).to_be_focused()
     return page
@@ -199,6 +213,34 @@ def test_the_button_says_that_it_needs_the_server(sign_in, watch):
     expect(page.locator("#together")).to_be_hidden()
     page.context.set_offline(False)
     watch.complaints.clear()
+
+
+def test_pictures_come_small_and_one_of_them_large(sign_in, screenshots):
+    project = painted(make(media="image"))
+    page = open_desk(sign_in, project, viewport={"width": 1280, "height": 844})
+    open_card(page)
+    expect(page.get_by_role("checkbox", name=re.compile("^Picture"))).to_have_count(12)
+    if screenshots:
+        page.screenshot(path=screenshots / "pictures.png")
+    small = page.locator(".together-picture").nth(2).bounding_box()["height"]
+    page.get_by_role("button", name="Larger").nth(2).click()
+    assert page.locator(".together-picture").nth(2).bounding_box()["height"] > small
+    page.keyboard.press("1")
+    all_saved(page)
+    assert Annotation.objects.filter(project=project, bulk__isnull=False).count() == 12
+
+
+def test_from_right_to_left_the_left_arrow_goes_on(sign_in, screenshots):
+    page = open_desk(sign_in, make(), "ar", viewport={"width": 1280, "height": 844})
+    open_card(page)
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator(".together-item input").nth(1)).to_be_focused()
+    page.keyboard.press("End")
+    expect(page.locator(".together-item input").nth(11)).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    expect(page.locator(".together-item input").nth(8)).to_be_focused()
+    if screenshots:
+        page.screenshot(path=screenshots / "card-ar.png")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
