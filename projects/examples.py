@@ -131,8 +131,9 @@ def _kept(held: Project, label: Label, actor: AbstractBaseUser, action: str, row
     guidelines.advance(held, actor, News(summary=summary))
     facts = {"example": words(row), "fits": row["fits"], "number": row["item"]}
     facts = {name: value for name, value in facts.items() if value is not None}
-    sides = {"before": facts} if action.endswith("removed") else {"after": facts}
-    audit.record(held, actor, action, label.name, reason=row["why"], **sides)
+    gone = action.endswith("removed")
+    before, after = (facts, None) if gone else (None, facts)
+    audit.record(held, actor, action, label.name, before=before, after=after, reason=row["why"])
     return label
 
 

@@ -287,7 +287,7 @@ def _check_synonyms(words: Sequence[str]) -> None:
         )
 
 
-def _spelling(held: Project, but: int | None = None) -> dict[str, str]:
+def _spelling(held: Project, but: int = 0) -> dict[str, str]:
     """How groups of other labels are spelt, and each group above them: {in lower case: as it stands}."""
     found: dict[str, str] = {}
     for path in held.labels.exclude(pk=but).exclude(group="").values_list("group", flat=True):

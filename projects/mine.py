@@ -232,9 +232,9 @@ def _entries(
     membership: Membership, said: QuerySet[Annotation] | Sequence[Annotation], labels: Sequence[Label] = ()
 ) -> list[Entry]:
     """Read what a page shows of judgements: the beginning of each text, never the whole."""
-    ids = [row.pk for row in said] if not isinstance(said, QuerySet) else None
-    found = Annotation.objects.filter(pk__in=ids).order_by("-pk") if ids is not None else said
-    facts = found.annotate(
+    if not isinstance(said, QuerySet):
+        said = Annotation.objects.filter(pk__in=[row.pk for row in said]).order_by("-pk")
+    facts = said.annotate(
         start=Left("item__text", SHOWN_TEXT), changed=_corrected(), asked_from=F("item__votes_from")
     ).values_list(
         *("pk", "item_id", "item__number", "start", "kind", "labels", "note", "created_at"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.forms import BaseForm
@@ -102,14 +104,15 @@ def _page(
     project = member.project
     groups = labelset.shown(project).exclude(group="").values_list("group", flat=True)
     seen = examples.of(project, [label])
+    both: dict[str, Any] = {"words": LabelWordsForm(instance=label), "example": ExampleForm(), **forms}
     context = common.page(
         member,
         tab="labels",
         label=label,
-        **{"words": LabelWordsForm(instance=label), "example": ExampleForm(), **forms},
         rows=[(place, row, examples.words(row)) for place, row in enumerate(label.examples)],
         hidden=len(label.examples) - sum(len(one.fits) + len(one.others) for one in seen),
         groups=sorted(set(groups)),
         draft=project.state == Project.State.DRAFT,
+        **both,
     )
     return render(request, "projects/settings/label_words.html", context, status=status)

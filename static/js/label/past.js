@@ -141,7 +141,7 @@ $("leave").addEventListener("click", () => {
 });
 
 $("take-all").addEventListener("click", () => {
-  putBack([opened.stage, ...opened.together]);
+  putBack([opened.stage, ...opened.together].map((item) => ({ ...item, again: true })));
 });
 
 // A page that was opened for an answer. The stage starts once all parts are there.
