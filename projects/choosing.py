@@ -28,16 +28,17 @@ def keys(own: Mapping[str, str], labels: Sequence[Label]) -> dict[str, str]:
 def page(member: Membership, rules: Rules) -> dict[str, Any]:
     """Return what the page's templates show: ``keys`` of all commands, ``listed`` those of this page."""
     pressed = keymap.pressed(keys(member.user.keys, rules.labels), by_typing(rules.labels))
-    listed = keymap.shown(pressed, _commands(member.project, rules.policy))
+    listed = keymap.shown(pressed, _commands(member.project, rules))
     return {"keys": pressed, "listed": listed}
 
 
-def _commands(project: Project, policy: Policy) -> set[str]:
+def _commands(project: Project, rules: Rules) -> set[str]:
     """The commands that do something in this project."""
+    policy = rules.policy
     found = {"undo", "skip", "cant_tell", "flag", "note", "help"}
     if project.task == Project.Task.MULTI:
         found.add("none")
-    if project.guidelines:
+    if project.guidelines or any(label.description or label.examples for label in rules.labels):
         found.add("guidelines")
     if policy.suggest == Policy.Suggest.KEY:
         found.add("suggestion")

@@ -200,7 +200,7 @@ def _beside(
 
 def _past(request: HttpRequest, member: Membership, opened: mine.Entry | None) -> dict[str, Any]:
     """What the page's script needs to go back to earlier answers, and from one to the list it came from."""
-    told = {
+    told: dict[str, Any] = {
         "again": reverse("my-again", args=[member.project_id]),
         "talk": reverse("comment", args=[member.project_id, 0]),
     }

@@ -19,7 +19,7 @@ export function show() {
   $("stage").hidden = false;
   $("nothing").hidden = true;
   $("item").replaceChildren(...take(item));
-  form.elements.item.value = item.id;
+  form.elements.namedItem("item").value = item.id; // «elements.item» is a method
   form.reset();
   for (const menu of form.querySelectorAll("details[open]")) menu.open = false;
   restart();
@@ -59,12 +59,12 @@ export function submit(kind, said) {
   outbox.flush();
 }
 
-// One act for several items of the queue or beside it: stored one by one, taken back together.
-export function submitTogether(items, labels, bulk) {
+// One act for several items of the queue or beside it: stored one by one, taken back together. «next» come next, singly.
+export function submitTogether(items, labels, bulk, next = []) {
   const spent = Math.round(active() / items.length);
   const records = items.map((item) => ({ ...recordOf(item, "answer", { labels }), active_ms: spent, bulk }));
-  const done = new Set(items.map((item) => item.id));
-  queue = queue.filter((item) => !done.has(item.id));
+  const done = new Set([...items, ...next].map((item) => item.id));
+  queue = [...next, ...queue.filter((item) => !done.has(item.id))];
   past.push({ items, records });
   outbox.keep(records);
   show();
@@ -72,19 +72,43 @@ export function submitTogether(items, labels, bulk) {
   outbox.flush();
 }
 
+// What is given back is not shown any more; the item on the stage is not among it.
+export function drop(ids) {
+  queue = queue.filter((item) => !ids.has(item.id));
+}
+
 export function undo() {
   const last = past.pop();
-  if (!last) {
-    const older = $("history").querySelector("a.past");
-    if (older) location.assign(older.href);
-    else say(words.nothingUndo);
-    return;
-  }
-  queue.unshift(...last.items);
-  outbox.keep(last.items.map((item) => ({ id: uuid(), item: item.id, kind: "undo", labels: [], note: "", reason: "" })));
+  if (last) takeBack(last);
+  else emit("further");
+}
+
+// Take answers back that were given in one act; their items are in hand again.
+export function putBack(items) {
+  takeBack({ items, records: items.map((item) => ({ item: item.id, kind: "answer", labels: [], note: "" })) });
+}
+
+function takeBack(act) {
+  const back = new Set(act.items.map((item) => item.id));
+  const items = act.items.map((item) => ({ ...item, again: false }));
+  queue = [...items, ...queue.filter((item) => !item.again && !back.has(item.id))];
+  outbox.keep(items.map((item) => ({ id: uuid(), item: item.id, kind: "undo", labels: [], note: "", reason: "" })));
   show();
-  emit("undone", last);
+  emit("undone", act);
   say(words.undone);
+  outbox.flush();
+}
+
+// Put an earlier answer on the stage, to be changed: until then it stands. Another one that stood there so goes away.
+export function reopen(item) {
+  queue = [{ ...item, again: true }, ...queue.filter((other) => !other.again && other.id !== item.id)];
+  show();
+}
+
+export function leave() {
+  if (!queue[0]?.again) return;
+  queue.shift();
+  show();
   outbox.flush();
 }
 
@@ -117,6 +141,14 @@ export function sayQuietly(text) {
   announce(text);
 }
 
+// Answered in another tab: it is not asked here, too.
+on("elsewhere", ({ items }) => {
+  const shown = queue[0];
+  queue = queue.filter((item) => item.again || !items.has(item.id));
+  if (queue[0] !== shown) show();
+});
+
+// What was answered on this device while the page was on its way is left out, unless somebody asks for that very item.
 export function start() {
   const [shown, known] = [queue[0], answered()];
   const asked = new URLSearchParams(location.search).get("item");
@@ -129,11 +161,3 @@ export function start() {
   }
   if (farAway()) outbox.flush();
 }
-// Answered in another tab: it is not asked here, too.
-on("elsewhere", ({ items }) => {
-  const shown = queue[0];
-  queue = queue.filter((item) => item.again || !items.has(item.id));
-  if (queue[0] !== shown) show();
-});
-
-// What was answered on this device while the page was on its way is left out, unless somebody asks for that very item.
