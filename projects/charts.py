@@ -10,6 +10,7 @@ from typing import Final
 
 from django.utils.formats import number_format
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import get_language_bidi
 from django.utils.translation import gettext as _
 
 Format = Callable[[float], str]
@@ -22,9 +23,14 @@ ROW: Final = 36.0
 
 def plain(value: float) -> str:
     """Write a number with its thousands apart, and at most three digits behind the point."""
-    if value == int(value):
-        return str(number_format(int(value), force_grouping=True))
-    return str(number_format(round(value, 3), force_grouping=True))
+    whole = int(value) if value == int(value) else round(value, 3)
+    written = str(number_format(whole, force_grouping=True))
+    return signed(written) if value < 0 else written
+
+
+def signed(number: str) -> str:
+    """Keep a sign before its number, also in a line that runs from right to left."""
+    return f"\u200e{number}" if get_language_bidi() else number
 
 
 def percent(value: float) -> str:
@@ -257,11 +263,14 @@ def _bar(row: Bar, top: float, share: float, form: Format) -> str:
     name = row.name if len(row.name) <= 36 else row.name[:35] + "…"
     hue = f" hue-{row.hue}" if row.hue else ""
     value = _amount(row, form)
+    length = max(WIDTH * share, 3 if row.value else 0)
+    # Bars are lines of a list: they begin where lines begin.
+    start, near, far = (WIDTH, "end", "start") if get_language_bidi() else (0, "start", "end")
     return (
         f'<g class="bar{hue}"><title>{escape(row.name)}: {escape(value)}</title>'
-        f"{_text('name', 0, top + 14, name)}{_text('value', WIDTH, top + 14, value, 'end')}"
+        f"{_text('name', start, top + 14, name, near)}{_text('value', WIDTH - start, top + 14, value, far)}"
         f'<rect class="rail" x="0" y="{_n(top + 20)}" width="{_n(WIDTH)}" height="6" rx="3"/>'
-        f'<rect class="fill" x="0" y="{_n(top + 20)}" width="{_n(max(WIDTH * share, 3 if row.value else 0))}"'
+        f'<rect class="fill" x="{_n(start and start - length)}" y="{_n(top + 20)}" width="{_n(length)}"'
         f' height="6" rx="3"/></g>'
     )
 

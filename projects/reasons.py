@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext
 
 # What no model had a say in.
 PLAIN: Final[dict[str, Promise]] = {
@@ -62,7 +62,7 @@ def sentence(reason: Mapping[str, Any], names: Mapping[int, str]) -> str:
         parts = [str(PLAIN["random"])]
     else:
         parts = [_("Picked by the strategy"), _region(reason)] if reason.get("score") is not None else []
-    said = ", ".join(part for part in parts if part)
+    said = pgettext("between parts of a sentence", ", ").join(part for part in parts if part)
     return f"{said}." if said else ""
 
 

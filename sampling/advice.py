@@ -70,7 +70,7 @@ def points(share: float, sign: bool = True) -> str:
     text = charts.plain(abs(number))
     if not sign or not number:
         return text
-    return ("+" if number > 0 else "−") + text
+    return charts.signed(("+" if number > 0 else "−") + text)
 
 
 def span(low: float, high: float, sign: bool = True) -> str:

@@ -193,7 +193,10 @@ def _alike(gap: float) -> str:
 
 def _points(gap: float, reach: float) -> str:
     sign = "+" if gap > 0 else "−" if gap < 0 else ""
-    return _("%(points)s ± %(reach)s points") % {"points": sign + _number(abs(gap)), "reach": _number(reach)}
+    return _("%(points)s ± %(reach)s points") % {
+        "points": charts.signed(sign + _number(abs(gap))),
+        "reach": _number(reach),
+    }
 
 
 def _number(share: float) -> str:

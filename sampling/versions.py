@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from projects import audit
+from projects import audit, charts
 from projects.errors import Refused
 from projects.models import Event, Project
 from sampling.measures import Figures, figures
@@ -145,7 +145,9 @@ def _listing(names: Sequence[str]) -> str:
 def _interval(row: Mapping[str, Any]) -> str:
     if row["difference"] is None:
         return "–"
-    signed = [f"{100 * row[key]:+.1f}".replace("-", "−") for key in ("difference", "low", "high")]
+    signed = [
+        charts.signed(f"{100 * row[key]:+.1f}".replace("-", "−")) for key in ("difference", "low", "high")
+    ]
     return _("%(points)s points (%(low)s to %(high)s)") % dict(
         zip(("points", "low", "high"), signed, strict=True)
     )

@@ -9,7 +9,7 @@ from django.utils.timesince import timesince, timeuntil
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from projects import reasons
+from projects import charts, reasons
 
 register = template.Library()
 
@@ -44,4 +44,6 @@ def decimal(value: float | None) -> str:
     if value is None:
         return "–"
     text = f"{value:.2f}"
-    return "0.00" if text == "-0.00" else text.replace("-", "−")
+    if text.startswith("-"):
+        return "0.00" if text == "-0.00" else charts.signed(text.replace("-", "−"))
+    return text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from projects import charts
 from projects.quality.anchoring import ENOUGH, Difference, Pace
 from projects.trust.anchoring import Period
 
@@ -53,7 +54,7 @@ def _values(found: Difference, *, abs_points: bool) -> dict[str, str]:
 
 def points(share: float) -> str:
     """A difference of shares in percentage points."""
-    return f"{round(100 * share)}".replace("-", "−")
+    return charts.signed(f"{round(100 * share)}".replace("-", "−"))
 
 
 def pace(found: Pace | None) -> str:
@@ -84,7 +85,7 @@ def pace(found: Pace | None) -> str:
 
 
 def _seconds(value: float) -> str:
-    return f"{value:.1f}".replace("-", "−")
+    return charts.signed(f"{value:.1f}".replace("-", "−"))
 
 
 def person(every: Difference) -> str:

@@ -1,0 +1,1 @@
+"""How dates and numbers are written where a language has ways of its own."""
