@@ -20,7 +20,8 @@ from django.utils.translation import ngettext
 from projects import queries, shifts
 from projects.models import Annotation, Membership, Policy
 
-# Nobody gives more judgements in a day; older ones are not looked at.
+# Few people give more judgements in a day, and nobody so many; older ones are not looked at.
+MANY: Final = 500
 DAY: Final = 5_000
 # From so many timed answers on there is a pace.
 ENOUGH: Final = 5
@@ -116,10 +117,12 @@ def _rounded(minutes: float) -> int:
 def _today(membership: Membership, zone: str) -> tuple[int, int]:
     """Items answered, and milliseconds spent, since midnight where the person is."""
     mine = Annotation.objects.filter(project_id=membership.project_id, annotator_id=membership.user_id)
-    since = Q(created_at__gte=midnight(now(), zone))
+    begun, newest = midnight(now(), zone), mine.order_by("-pk")
+    since = Q(created_at__gte=begun)
     stands = since & Q(kind__in=Annotation.COUNTED, superseded_by=None)
-    newest = mine.order_by("-pk")[:DAY]
-    sums = newest.aggregate(answers=Count("pk", filter=stands), spent=Sum("active_ms", filter=since))
+    further = newest.values_list("created_at", flat=True)[MANY : MANY + 1].first()
+    most = DAY if further and further >= begun else MANY
+    sums = newest[:most].aggregate(answers=Count("pk", filter=stands), spent=Sum("active_ms", filter=since))
     return sums["answers"], sums["spent"] or 0
 
 
