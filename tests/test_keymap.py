@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 
 import pytest
 from django.urls import reverse
@@ -23,7 +24,7 @@ def save(client, user, **keys):
     return client.post(reverse("my-keys"), {**OWN, **keys})
 
 
-def desk_of(page) -> dict:
+def desk_of(page) -> dict[str, Any]:
     text = page.content.decode()
     return json.loads(re.search(r'id="desk-data" type="application/json">(.*?)</script>', text, re.S)[1])
 

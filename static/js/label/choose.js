@@ -13,6 +13,7 @@ const grouped = finder && groups(finder);
 const above = finder && desk.multi ? chosen(finder, markChosen) : null;
 
 if (finder) {
+  if (matchMedia("(pointer: coarse)").matches) $("find").placeholder = $("find").dataset.touch;
   finder.after = (typed, found) => {
     front.hide(typed);
     grouped.after(typed, found);
