@@ -14,11 +14,24 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Max, QuerySet
 from django.utils.timezone import now
+from django.utils.translation import gettext_noop
 from threadpoolctl import threadpool_limits
 
 from projects import queue
 from projects.models import Project, QueueEntry
-from sampling import claims, features, feedback, figures, generations, proof, scoring, shards, snapshots
+from sampling import (
+    alikes,
+    claims,
+    features,
+    feedback,
+    figures,
+    generations,
+    proof,
+    scoring,
+    shards,
+    snapshots,
+    words,
+)
 from sampling.core.arrays import IntArray, State
 from sampling.due import FEATURED, free, is_due, two_labels_known
 from sampling.models import ModelVersion, Round
@@ -60,6 +73,7 @@ def turn(project: Project, at: datetime) -> bool:
     if round_ is None:
         return False
     _run(round_)
+    words.after(round_)
     return True
 
 
@@ -95,7 +109,9 @@ def _claimed(project: Project, at: datetime) -> Round | None:
     died = round_.state == Round.State.RUNNING
     deaths = round_.deaths + died
     if died and deaths >= DEATHS:
-        why = "The worker ended in the middle of this round, several times. It may have run out of memory."
+        why = gettext_noop(
+            "The worker ended in the middle of this round, several times. It may have run out of memory."
+        )
         # Under another policy it may live.
         changes = {"deaths": deaths, "policy": project.policy.pk, **_failure(round_.attempt, why)}
         row.filter(attempt=round_.attempt).update(**changes)
@@ -161,9 +177,10 @@ def _work(
     outcome = snapshots.compute(known, table, step, scorer)
     step("measure")
     measured = {**_measured(round_, known, outcome, table), "newest": ready[-1].last}
+    alike = alikes.of_round(project, known, outcome, table) if policy.bulk else {}
     step("publish")
     files = _save(round_, known, table, outcome)
-    result = _Result(known, table.items, outcome, mark, files, champion, measured)
+    result = _Result(known, table.items, outcome, mark, files, champion, measured, alike)
     try:
         _publish(round_, mine(), result)
     except BaseException:
@@ -185,6 +202,7 @@ class _Result:
     files: dict[str, str]
     champion: ModelVersion | None  # in use when the round began
     measured: dict[str, Any]  # see sampling.figures
+    alike: alikes.Alikes
 
 
 @transaction.atomic
@@ -209,7 +227,8 @@ def _publish(round_: Round, mine: QuerySet[Round], result: _Result) -> None:
     if not done:
         raise claims.Lost
     _keep_model(round_, result)
-    queue.publish(round_.project, picks(result.known, outcome, result.items), round_.number)
+    chosen = alikes.told(picks(result.known, outcome, result.items), result.alike)
+    queue.publish(round_.project, chosen, round_.number)
     # A word about an item that is being decided at this moment waits for the next round.
     checked = QueueEntry.objects.filter(
         project_id=round_.project_id, round_number=round_.number, stream=QueueEntry.Stream.CHECK
