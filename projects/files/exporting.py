@@ -129,6 +129,7 @@ def _said(one: Annotation, names: Names) -> Row:
         "guideline_version": one.guideline_version,
         "created_at": one.created_at.isoformat(),
         "submission": str(one.submission),
+        "bulk": str(one.bulk) if one.bulk else None,
     }
 
 
@@ -212,6 +213,7 @@ def _why(entry: QueueEntry | None, names: Names) -> Row:
     if entry is None:
         return {"picked_because": None, "pick": None}
     pick = {"round": entry.round_number, "stream": entry.stream} | entry.reason
+    pick.pop("alike", None)  # Ids of the database say nothing outside.
     return {"picked_because": reasons.sentence(entry.reason, names.by_position) or None, "pick": pick}
 
 

@@ -13,7 +13,7 @@ let holding = () => [];
 export const holds = (items) => { holding = items; };
 
 export const outbox = new Outbox({ user: desk.user, project: desk.project, url: desk.work }, {
-  ask: () => ({ want: wanted(), have: holding() }),
+  ask: () => ({ want: Math.max(wanted(), holding().length), have: holding() }),
   take: (answer) => emit("answer", answer),
   idle: () => !holding().length,
   about: describe,
