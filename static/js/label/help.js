@@ -53,15 +53,15 @@ function open(node) {
   control(node).setAttribute("aria-describedby", tip.id);
 }
 
-// Above the label, else below; never beyond the window.
+// Below the label, else above it: the item stays in view as long as it can. Never beyond the window.
 function place(node) {
   const at = node.getBoundingClientRect();
   const { offsetWidth: width, offsetHeight: height } = tip;
   const rtl = getComputedStyle(tip).direction === "rtl";
   const start = rtl ? innerWidth - at.right : at.left;
-  const above = at.top - height - 6;
+  const [below, above] = [at.bottom + 6, Math.max(8, at.top - height - 6)];
   tip.style.insetInlineStart = `${Math.max(8, Math.min(start, innerWidth - width - 8))}px`;
-  tip.style.insetBlockStart = `${above > 8 ? above : Math.min(at.bottom + 6, Math.max(8, innerHeight - height - 8))}px`;
+  tip.style.insetBlockStart = `${below + height + 8 < innerHeight ? below : above}px`;
 }
 
 function close() {
