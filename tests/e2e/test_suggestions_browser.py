@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from projects.models import Annotation, Membership, Project, QueueEntry
+from tests.e2e.test_axe import CALM, axe, cut_off
 from tests.factories import hand, make_admin, make_items, make_lead, make_member, make_project
 
 PLAIN = {"holdout_share": 0.0, "agreement_share": 0.0, "gold_share": 0.0, "blind_share": 0.0}
@@ -154,6 +155,20 @@ def test_words_are_marked_where_they_stand_behind_an_emoji(sign_in):
     page.keyboard.press("1")
     expect(page.locator("#item mark")).to_have_count(0)
     expect(page.locator("#went-by")).to_be_hidden()
+
+
+def test_axe_finds_nothing_in_either_theme_and_nothing_is_cut_off(sign_in):
+    project = make("key", policy={"highlight": True})
+    page, member = open_desk(sign_in, project, **CALM)
+    page.keyboard.press("m")
+    expect(page.locator("#take")).to_be_focused()
+    found = [*axe(page, "light"), *axe(page, "dark"), *cut_off(page)]
+    answers(project, member, 20, 0.5, "always")
+    for person, address in [(make_lead(project), "suggestions"), (make_admin(project), "settings/labelling")]:
+        page = sign_in(person.user, **CALM)
+        page.goto(f"/projects/{project.pk}/{address}/")
+        found += [*axe(page, "light"), *axe(page, "dark"), *cut_off(page)]
+    assert found == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
