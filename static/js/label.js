@@ -2,10 +2,8 @@
 // Each part of the page is a module beside the others in label/; they talk by the bus in label/desk.js.
 
 import { $ } from "./label/desk.js";
-import * as card from "./label/card.js";
 import * as choose from "./label/choose.js";
 import * as line from "./label/line.js";
-import * as picture from "./label/picture.js";
 import * as stage from "./label/stage.js";
 import * as suggest from "./label/suggest.js";
 import { command } from "./label/keys.js";
@@ -13,9 +11,11 @@ import * as help from "./label/help.js";
 import "./label/beside.js";
 import "./label/pace.js";
 import "./label/past.js";
-import "./label/reading.js";
 import "./label/others.js";
 import "./label/refused.js";
+
+// Only where the policy has cards.
+const card = $("together") ? await import("./label/card.js") : null;
 
 command("undo", stage.undo);
 command("skip", () => choose.openMenu("skip"));
@@ -26,8 +26,7 @@ command("none", () => ($("none") ? $("none").click() : false));
 command("guidelines", help.guidelines);
 command("note", help.note);
 command("suggestion", suggest.reveal);
-for (const [name, act] of Object.entries(picture.acts)) command(name, () => act());
-command("together", card.toggle);
+command("together", () => (card ? card.toggle() : false));
 command("help", () => $("help").click());
 command("digit", choose.digit);
 command("pick", choose.pick);
@@ -36,6 +35,6 @@ command("enter", choose.enter);
 command("type", choose.type);
 command("escape", choose.escape);
 
-line.holds(() => [...new Set([...stage.held(), ...card.held()])]);
+line.holds(() => [...new Set([...stage.held(), ...(card?.held() ?? [])])]);
 stage.start();
 line.start();

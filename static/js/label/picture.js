@@ -1,6 +1,7 @@
 // Looking at a picture: zoom, move, light; and what to do about one that does not load.
 
 import { $, afterPaint, desk, on } from "./desk.js";
+import { command } from "./keys.js";
 import { say, sayQuietly } from "./stage.js";
 import { Zoom } from "./zoom.js";
 
@@ -20,7 +21,7 @@ function tell() {
 }
 
 // What the keys and the buttons do; false: there is no picture to do it with.
-export const acts = {
+const acts = {
   zoom_in: (point) => aloud(zoom.by(STEP, point)),
   zoom_out: (point) => aloud(zoom.by(1 / STEP, point)),
   zoom_reset: () => aloud(zoom.reset()),
@@ -188,6 +189,7 @@ function rove(event) {
 }
 
 function start() {
+  for (const [name, act] of Object.entries(acts)) command(name, () => act());
   $("viewing").hidden = false;
   light(keptLight());
   for (const button of tools.querySelectorAll("[data-act]")) {
@@ -214,4 +216,4 @@ function start() {
   });
 }
 
-if (tools) start();
+start();

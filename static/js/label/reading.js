@@ -57,6 +57,12 @@ function measure() {
   item.tabIndex = scrolls ? 0 : -1;
 }
 
+// The whole of a long text gets its place once its beginning is on the screen.
+function lay() {
+  item.dataset.laid = "";
+  measure();
+}
+
 function page(down) {
   const far = 0.85 * item.clientHeight;
   item.scrollBy({ top: down ? far : -far });
@@ -101,8 +107,9 @@ function start() {
   new ResizeObserver(() => afterPaint(measure)).observe(item);
   on("show", () => {
     $("reading").open = false;
-    afterPaint(measure);
+    delete item.dataset.laid;
+    afterPaint(lay);
   });
 }
 
-if (tools) start();
+start();
