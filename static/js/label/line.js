@@ -20,7 +20,9 @@ export const outbox = new Outbox({ user: desk.user, project: desk.project, url: 
   judge(verdict, record) {
     emit("verdict", { verdict, record });
     if (verdict.status === "rejected") undo([record.item]);
-    if (verdict.status === "superseded") speak(verdict.message);
+    if (verdict.status !== "superseded") return;
+    $("status").classList.remove("quiet");
+    announce(verdict.message);
   },
 });
 
@@ -71,10 +73,9 @@ outbox.addEventListener("state", ({ detail: { state: condition, waiting } }) => 
   told = state;
 });
 
-// For ears: eyes see it in the line.
+// For ears: eyes see it in the line. In a place of its own, where what is said after every key does not drown it.
 function speak(text) {
-  $("status").classList.add("quiet");
-  announce(text);
+  $("state-said").textContent = text;
 }
 
 function ask(state) {

@@ -6,7 +6,7 @@ import { inTurn } from "./turns.js";
 
 const PIECE = 20; // the server takes so many at once
 const TIMEOUT = 10_000;
-const FIRST_PAUSE = 1000;
+const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 10_000; // with somebody before the page, who soon has nothing to do
 const LONGEST_HIDDEN = 30_000;
 const KNOCK = 5000; // how often we look whether somebody signed in again
