@@ -1,5 +1,6 @@
 """Many people at once, in real threads and on real locks."""
 
+import json
 from collections import Counter
 from threading import Barrier, Event, Thread
 from time import sleep
@@ -7,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 from django.db import connection, transaction
+from django.test import Client
 from django.urls import reverse
 from django.utils.timezone import now
 
@@ -176,3 +178,41 @@ def test_a_page_of_a_project_that_rests_enlists_known_items_on_any_database(clie
     make_items(project, 6, gold=[[project.labels.first().pk]])
     client.force_login(make_member(project).user)
     assert client.get(reverse("label", args=[project.pk])).status_code == 200
+
+
+def page(membership, want=3):
+    """Label by way of the page's own address, each answer sent twice as by a line that breaks."""
+
+    def work():
+        client, url = Client(), reverse("work", args=[membership.project_id])
+        client.force_login(membership.user)
+        label, hand = membership.project.labels.first().pk, []
+        while True:
+            sent = (
+                [{"id": str(uuid4()), "item": hand[0], "kind": "answer", "labels": [label]}] if hand else []
+            )
+            body = json.dumps({"submissions": sent, "want": want, "have": hand[1:]})
+            first, again = (client.post(url, body, "application/json").json() for _ in range(2))
+            assert [v["status"] for v in first["verdicts"]] == ["stored"] * len(sent)
+            assert [v["status"] for v in again["verdicts"]] == ["duplicate"] * len(sent)
+            hand = again["held"]
+            if not hand:
+                return
+
+    return work
+
+
+@pytest.mark.parametrize("places", [1, 3])
+def test_a_crowd_at_once_keeps_to_the_places_and_loses_nothing(places):
+    people = 50 if connection.vendor == "postgresql" else 8
+    policy = {"overlap": places, "agreement_overlap": max(2, places), "max_overlap": max(3, places)}
+    project = make_project(items=90 // places, policy=policy)
+    queue.publish(project, [queue.Pick(item.pk, "strategy") for item in project.items.all()[:20]], 1)
+    together(*[page(make_member(project)) for _ in range(people)])
+    judged = Counter(Annotation.objects.values_list("item", flat=True))
+    assert set(judged.values()) == {places}
+    assert len(judged) == 90 // places
+    assert not project.items.exclude(state="settled").exists()
+    assert not QueueEntry.objects.filter(state="live").exists()
+    answered = sum(Membership.objects.values_list("answered", flat=True))
+    assert answered == Annotation.objects.count() == places * (90 // places)
