@@ -5,8 +5,8 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from projects.models import Annotation, Label, Project
-from tests.factories import make_member, make_project, make_user
+from projects.models import Annotation, Label, Policy, Project, QueueEntry
+from tests.factories import hand, make_member, make_project, make_user
 
 TEXTS = [f"Where is my card number {n}?" for n in range(20)]
 NAMES = [
@@ -204,6 +204,23 @@ def test_used_labels_stand_first_and_keep_their_digits(sign_in):
     page.keyboard.press("2")
     said = [labels[0] for _kind, labels in answered(page, project)]
     assert said == ["Refund", "Exchange rate", "Refund", "Exchange rate", "Exchange rate"]
+
+
+@pytest.mark.parametrize(("policy", "first"), [(True, ["Top 1", "Refund", "Card lost"]), (False, ["Refund"])])
+def test_likely_labels_stand_before_those_used_where_the_policy_allows(sign_in, policy, first):
+    project = many()
+    Policy.objects.filter(project=project).update(likely_first=policy, blind_share=0, gold_share=0)
+    member = make_member(project, "Ann")
+    told = {"why": "unsure", "top": [[9, 0.6], [12, 0.3], [1, 0.1]]}
+    for item in project.items.all()[:8]:
+        QueueEntry.objects.filter(pk=hand(member, item).entry_id).update(stream="strategy", reason=told)
+    page = sign_in(member.user)
+    page.goto(f"/projects/{project.pk}/label/")
+    page.keyboard.type("refund")
+    page.keyboard.press("Enter")
+    expect(page.locator(".copy .choice-name")).to_have_text(first)
+    page.keyboard.press("1")
+    assert answered(page, project)[1] == ("answer", first[:1])
 
 
 def test_a_digit_that_goes_on_with_a_name_searches_and_with_alt_it_answers(sign_in):
