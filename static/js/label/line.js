@@ -74,7 +74,7 @@ outbox.addEventListener("state", ({ detail: { state: condition, waiting } }) => 
 });
 
 // For ears: eyes see it in the line. In a place of its own, where what is said after every key does not drown it.
-function speak(text) {
+export function speak(text) {
   $("state-said").textContent = text;
 }
 

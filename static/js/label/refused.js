@@ -1,9 +1,8 @@
 // Answers that the server did not accept, with the reason, until the person deals with them; and what this device held
 // and could not read.
 
-import { announce } from "../page.js";
 import { $, desk, on, words as all } from "./desk.js";
-import { outbox } from "./line.js";
+import { outbox, speak } from "./line.js";
 import { remove, unreadable } from "./shelf.js";
 
 const list = $("refused-list");
@@ -46,7 +45,7 @@ function draw(here = false) {
 
 outbox.addEventListener("refused", ({ detail: { message } }) => {
   draw();
-  announce(`${words.refused} ${message}`);
+  speak(`${words.refused} ${message}`);
 });
 
 // An answer to the same item was accepted since: the refused one is dealt with.
@@ -61,7 +60,7 @@ outbox.refused.addEventListener("change", () => draw());
 for (const shelf of [outbox.shelf, outbox.refused]) {
   shelf.addEventListener("aside", () => {
     draw();
-    announce(words.unreadable);
+    speak(words.unreadable);
   });
 }
 draw();
