@@ -2,6 +2,7 @@
 
 import re
 from io import BytesIO
+from uuid import uuid4
 
 import pytest
 from django.core.files.base import ContentFile
@@ -11,7 +12,8 @@ from playwright.sync_api import Page, expect
 
 from projects import queue
 from projects.models import Annotation, Assignment, Item, Project
-from tests.factories import make_member, make_project, make_user
+from tests.e2e.test_axe import CALM, NARROW, axe, cut_off
+from tests.factories import answer, make_lead, make_member, make_project, make_user
 
 TEXTS = [f"Where is my card number {n}, it was sent to me weeks ago?" for n in range(29)]
 LONG = "My card has not come. " * 40
@@ -207,11 +209,18 @@ def test_without_a_network_no_card_opens_and_an_open_one_is_kept_for_later(sign_
 def test_the_button_says_that_it_needs_the_server(sign_in, watch):
     project = make()
     page = open_desk(sign_in, project)
-    page.context.set_offline(True)
+    page.route("**/together/", lambda route: route.abort())
     page.keyboard.press("b")
     expect(page.locator("#status")).to_have_text(re.compile("cannot be reached"))
     expect(page.locator("#together")).to_be_hidden()
+    page.context.set_offline(True)
+    page.keyboard.press("x")
+    expect(page.locator("#state")).to_have_attribute("data-state", "offline")
+    page.keyboard.press("u")
+    expect(page.locator("#together-note")).to_be_visible()
     page.context.set_offline(False)
+    all_saved(page)
+    expect(page.locator("#together-note")).to_be_hidden()
     watch.complaints.clear()
 
 
@@ -220,6 +229,9 @@ def test_pictures_come_small_and_one_of_them_large(sign_in, screenshots):
     page = open_desk(sign_in, project, viewport={"width": 1280, "height": 844})
     open_card(page)
     expect(page.get_by_role("checkbox", name=re.compile("^Picture"))).to_have_count(12)
+    page.wait_for_function(
+        "[...document.querySelectorAll('.together-picture')].every((one) => one.naturalWidth)"
+    )
     if screenshots:
         page.screenshot(path=screenshots / "pictures.png")
     small = page.locator(".together-picture").nth(2).bounding_box()["height"]
@@ -241,6 +253,32 @@ def test_from_right_to_left_the_left_arrow_goes_on(sign_in, screenshots):
     expect(page.locator(".together-item input").nth(8)).to_be_focused()
     if screenshots:
         page.screenshot(path=screenshots / "card-ar.png")
+
+
+def test_axe_finds_nothing_on_an_open_card_of_either_kind(sign_in):
+    for project in (make(), painted(make(media="image"))):
+        page = open_desk(sign_in, project, viewport=NARROW, **CALM)
+        open_card(page)
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("Space")
+        assert axe(page, "light") + axe(page, "dark") + cut_off(page) == []
+
+
+def test_leads_find_how_cards_are_confirmed(sign_in, screenshots):
+    project = make_project(labels=["card", "cash"], items=TEXTS, policy={"bulk": True, "bulk_check": 1.0})
+    ann, ben, bulk = make_member(project, "Ann"), make_member(project, "Ben"), uuid4()
+    label = project.labels.get(position=0)
+    for item in project.items.all():
+        answer(ann, item, label, bulk=bulk, active_ms=500)
+    for number, row in enumerate(queue.lease(ben, 24)):
+        answer(ben, row.item, project.labels.get(position=int(number == 5)), active_ms=4200)
+    page = sign_in(make_lead(project).user, **CALM)
+    page.goto(f"/projects/{project.pk}/agreement/")
+    expect(page.get_by_role("heading", name="Labelled together")).to_be_visible()
+    assert axe(page, "light") + axe(page, "dark") + cut_off(page) == []
+    for width in (1280, 390) if screenshots else ():
+        page.set_viewport_size({"width": width, "height": 900})
+        page.screenshot(path=screenshots / f"leads-{width}.png", full_page=True)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

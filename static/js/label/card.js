@@ -168,12 +168,12 @@ function count() {
 // Only where words are cut off there is more to see.
 function clamp() {
   for (const text of list.querySelectorAll(".together-text")) {
-    text.closest("li").querySelector(".together-more").hidden = text.scrollHeight <= text.clientHeight + 1;
+    text.closest(".together-item").querySelector(".together-more").hidden = text.scrollHeight <= text.clientHeight + 1;
   }
 }
 
 function whole(button) {
-  const entry = button.closest("li");
+  const entry = button.closest(".together-item");
   const open = entry.classList.toggle("whole");
   button.setAttribute("aria-expanded", open);
   const picture = entry.querySelector("img");
@@ -184,8 +184,8 @@ function walk(event) {
   const all = boxes();
   const at = all.indexOf(event.target);
   if (at < 0 || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
-  const top = all[0].closest("li").offsetTop;
-  const columns = Math.max(1, all.filter((box) => box.closest("li").offsetTop === top).length);
+  const top = all[0].closest(".together-item").offsetTop;
+  const columns = Math.max(1, all.filter((box) => box.closest(".together-item").offsetTop === top).length);
   const on = getComputedStyle(list).direction === "rtl" ? -1 : 1;
   const steps = { ArrowRight: on, ArrowLeft: -on, ArrowDown: columns, ArrowUp: -columns, Home: -at, End: all.length - 1 - at };
   if (!(event.key in steps)) return;
