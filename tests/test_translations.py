@@ -262,3 +262,15 @@ def test_a_mail_is_written_in_the_language_of_its_reader(settings):
         )
         assert mailing.send(user.pk)
     assert [message.subject for message in mail.outbox] == ["1 notice waits for you", "إشعار واحد بانتظارك"]
+
+
+def test_a_verdict_on_an_answer_comes_in_the_language_of_the_browser(client):
+    project = make_project(items=2)
+    client.force_login(make_member(project).user)
+    body = json.dumps({"submissions": [], "want": "many"})
+    address = reverse("work", args=[project.pk])
+    answer = client.post(address, body, content_type="application/json", **ARABIC)
+    with translation.override("ar"):
+        assert translation.gettext("The request could not be read.") in json.dumps(
+            answer.json(), ensure_ascii=False
+        )
