@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gettext
 import json
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -115,6 +116,16 @@ def test_an_unmarked_word_in_a_template_is_found(text):
 )
 def test_a_marked_word_in_a_template_is_left_alone(text):
     assert unmarked.in_template(text) == []
+
+
+def test_styles_know_no_left_and_right():
+    physical = re.compile(
+        r"(margin|padding|border|scroll-margin|scroll-padding)-(left|right)\b|(^|[{;]\s*)(left|right)\s*:"
+        r"|(text-align|float|clear):\s*(left|right)|translateX",
+        re.MULTILINE,
+    )
+    styles = {path.name: path.read_text() for path in (unmarked.ROOT / "static/css").glob("*.css")}
+    assert {name: found[0] for name, text in styles.items() if (found := physical.search(text))} == {}
 
 
 def test_unmarked_words_in_scripts_and_python_are_found():

@@ -91,8 +91,8 @@ _SCRIPT_STRING: Final = re.compile(
 
 # What a script asks for, compares with or throws is no word of the page.
 _ASKED: Final = re.compile(
-    r"(closest|matches|matchMedia|querySelector(All)?|startsWith|includes|new \w*Error|[kK]ey|code|className|[=!]==)"
-    r"[^a-z]*$"
+    r"(closest|matches|matchMedia|querySelector(All)?|startsWith|includes|new \w*Error|[kK]ey|code|className"
+    r"|[=!]==)[^a-z]*$"
 )
 
 
