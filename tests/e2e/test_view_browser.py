@@ -285,6 +285,9 @@ def test_texts_of_every_script_keep_their_signs_and_their_side(sign_in, width, s
         assert told[2] == ("rtl" if told[1] == "ar" else "ltr")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert node.evaluate("node => node.scrollWidth <= node.clientWidth")
+        assert node.evaluate(
+            "node => node.getBoundingClientRect().top >= node.parentElement.getBoundingClientRect().top"
+        )
         if screenshots:
             page.screenshot(path=screenshots / f"text-{told[1] or 'strange'}-{width}.png")
         page.keyboard.press("1")
