@@ -79,7 +79,8 @@ WATCH = """
       const shown = item.querySelector(".item-text, .item-picture");
       if (!mine || !shown || mine.changed) return;
       mine.changed = true;
-      shown.setAttribute("elementtiming", String(presses.indexOf(mine)));
+      const first = shown.querySelector(".piece") ?? shown; // of a long text, the piece at the top
+      first.setAttribute("elementtiming", String(presses.indexOf(mine)));
       requestAnimationFrame(() => requestAnimationFrame(() => {
         mine.painted = performance.now() - mine.at;
         mine.ready = shown.tagName !== "IMG" || (shown.complete && shown.naturalWidth > 0);
