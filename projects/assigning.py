@@ -7,6 +7,7 @@ from typing import Any
 from django.db import transaction
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from projects import audit, disputes
 from projects.errors import Refused
@@ -60,7 +61,7 @@ def question(dispute: Dispute) -> Comment | None:
 
 def model_shown(dispute: Dispute, lead: Membership) -> None:
     """Note that a lead saw the model's word before deciding; once a dispute and lead."""
-    subject = _("Item %(number)d") % {"number": dispute.item.number}
+    subject = gettext_noop("Item %(number)d") % {"number": dispute.item.number}
     known = Event.objects.filter(
         project_id=lead.project_id, action=MODEL_SHOWN, item_id=dispute.item_id, actor_id=lead.user_id
     )

@@ -14,6 +14,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from projects import audit, ringing
 from projects.errors import Refused
@@ -67,7 +68,7 @@ def change(
     after = {"version": held.guideline_version, "text": text}
     if held.state != Project.State.DRAFT:
         after |= {"kind": str(news.kind), "labels": names(held, news.labels)}
-    subject = _("Version %(number)s") % {"number": held.guideline_version}
+    subject = gettext_noop("Version %(number)s") % {"number": held.guideline_version}
     audit.record(held, actor, CHANGED, subject, before=before, after=after, reason=news.summary)
     return held
 

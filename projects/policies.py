@@ -9,6 +9,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from projects import audit, policy_checks
 from projects.errors import Refused
@@ -100,7 +101,7 @@ def change(
     )
     _check(policy)
     policy.save()
-    subject = _("Version %(number)s") % {"number": policy.version}
+    subject = gettext_noop("Version %(number)s") % {"number": policy.version}
     before, after = {"version": present.version, **before}, {"version": policy.version, **after}
     audit.record(held, actor, "policy.changed", subject, before=before, after=after, reason=reason)
     return policy

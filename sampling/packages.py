@@ -13,6 +13,7 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from projects import audit
 from projects.errors import Refused
@@ -49,7 +50,7 @@ def take(version: ModelVersion, actor: AbstractBaseUser | None) -> Iterator[byte
     except ValueError as error:
         raise Refused(_("This model cannot be written as ONNX: %(error)s.") % {"error": error}) from None
     texts = {"README.md": cards.card(version), "labels.json": labels_json(version.project, labels)}
-    subject = _("Model %(number)s") % {"number": version.round.number}
+    subject = gettext_noop("Model %(number)s") % {"number": version.round.number}
     with transaction.atomic():
         audit.record(version.project, actor, "model.downloaded", subject)
     return _zipped(version, model, texts)

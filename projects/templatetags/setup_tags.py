@@ -13,6 +13,12 @@ from projects import history
 from projects.files.problems import notes_told, refusal
 from projects.models import Event
 
+# Subjects of events are kept for ever, in English.
+SUBJECTS: Final = {
+    "Item": gettext_lazy("Item %(number)d"),
+    "Model": gettext_lazy("Model %(number)s"),
+    "Version": gettext_lazy("Version %(number)s"),
+}
 register = template.Library()
 register.filter(refusal)
 register.filter("notes", notes_told)
@@ -44,3 +50,12 @@ def hue_options(chosen: int) -> SafeString:
 def event_changes(event: Event) -> list[history.Change]:
     """Say from what to what."""
     return history.changes(event)
+
+
+@register.filter
+def subject(event: Event) -> str:
+    """Say what an event is about in the language of the page; names of labels and people stay as they are."""
+    what, _space, number = event.subject.partition(" ")
+    if what not in SUBJECTS or not number.isdecimal() or event.action.startswith("label"):
+        return event.subject
+    return str(SUBJECTS[what]) % {"number": int(number)}

@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from projects import audit, serving
 from projects.errors import Refused
@@ -283,7 +284,7 @@ def _withdraw(item: Item) -> None:
 
 
 def _log(lead: Membership, action: str, item: Item, before: Any, reason: str = "") -> None:
-    subject = _("Item %(number)d") % {"number": item.number}
+    subject = gettext_noop("Item %(number)d") % {"number": item.number}
     audit.record(
         lead.project,
         lead.user,

@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from projects import audit, changing, draws, queries
 from projects.errors import Refused
@@ -145,7 +146,7 @@ def undo(lead: Membership, check_id: int, at: datetime | None = None) -> SpotChe
     newest = Dispute.objects.filter(item=item, opened_at__gte=check.answered_at).order_by("pk").last()
     if newest:
         _dismiss(newest, item, audit.by(lead.project, lead.user), at)
-    subject = _("Item %(number)d") % {"number": item.number}
+    subject = gettext_noop("Item %(number)d") % {"number": item.number}
     before = {"label_ids": check.labels, "right": check.right}
     audit.record(lead.project, lead.user, "spot.undone", subject, before=before, item=item)
     check.lead, check.labels, check.right, check.answered_at = None, None, None, None
@@ -209,7 +210,7 @@ def _differs(lead: Membership, item: Item, at: datetime) -> None:
 
 
 def _log(lead: Membership, item: Item, check: SpotCheck) -> None:
-    subject = _("Item %(number)d") % {"number": item.number}
+    subject = gettext_noop("Item %(number)d") % {"number": item.number}
     audit.record(
         lead.project,
         lead.user,

@@ -15,6 +15,7 @@ from django.db.models import CharField, Exists, F, Max, OuterRef, QuerySet
 from django.db.models.functions import Cast
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from projects import audit
 from projects.audit import Act
@@ -100,7 +101,7 @@ def acknowledge(membership: Membership, actor: AbstractBaseUser, version: int) -
         user_id=member.user_id, project=held, kind="guidelines.changed", read_at=None
     )
     told.filter(facts__version__lte=version).update(read_at=now())
-    subject = _("Version %(number)s") % {"number": version}
+    subject = gettext_noop("Version %(number)s") % {"number": version}
     after = {"version": version}
     audit.record(held, actor, "guidelines.acknowledged", subject, before={"version": before}, after=after)
 
