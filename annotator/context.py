@@ -26,8 +26,9 @@ def theme(request: HttpRequest) -> dict[str, str]:
 def reading(request: HttpRequest) -> dict[str, dict[str, str]]:
     """How the person likes to read texts: rendered, so that no line moves."""
     user = getattr(request, "user", None)
-    known = user is not None and user.is_authenticated
-    return {"reading": preferences(user.reading) if known else {}}
+    if user is not None and user.is_authenticated:
+        return {"reading": preferences(user.reading)}
+    return {"reading": {}}
 
 
 def languages(request: HttpRequest) -> dict[str, Any]:

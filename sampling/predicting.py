@@ -20,6 +20,7 @@ from projects.files.problems import Bad, Problem
 from projects.files.records import Reader, Row
 from projects.files.sources import open_file
 from projects.models import Project
+from projects.saying import Said
 from sampling import versions
 from sampling.contents import decoded
 from sampling.core.arrays import FloatArray
@@ -97,7 +98,8 @@ class Folder:
     """Pictures of a folder and those below it, by path; a row's number is its place there."""
 
     kind = media = "image"
-    encoding = note = delimiter = ""
+    encoding = delimiter = ""
+    note: Said | str = ""
     sure = True
 
     def __init__(self, path: Path) -> None:

@@ -69,7 +69,7 @@ def test_medians_are_compared_and_an_hour_away_from_the_desk_does_no_harm():
 def test_the_interval_of_the_time_saved_covers_the_truth():
     rng = np.random.default_rng(3)
     true = np.exp(1.8) - np.exp(1.5)
-    found = [pace(rng.lognormal(1.5, 0.6, 80), rng.lognormal(1.8, 0.6, 40)) for _ in range(300)]
+    found = [pace(list(rng.lognormal(1.5, 0.6, 80)), list(rng.lognormal(1.8, 0.6, 40))) for _ in range(300)]
     assert 0.92 <= np.mean([one.low <= true <= one.high for one in found if one]) <= 0.99
 
 

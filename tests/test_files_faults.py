@@ -71,7 +71,7 @@ def test_a_file_that_kills_every_worker_is_given_up():
         died(upload, State.IMPORTING)
     tasks.advance_upload(upload.pk)
     upload.refresh_from_db()
-    assert (upload.state, upload.message) == (State.REFUSED, claims.GAVE_UP)
+    assert (str(upload.state), upload.message) == (State.REFUSED, str(claims.GAVE_UP))
 
 
 @transactional

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 
 def first_letters(name: str) -> str:
@@ -27,7 +27,31 @@ class Hands:
     def moved_on(self, before: str) -> None:
         expect(self.page.locator("#answer input[name=item]")).not_to_have_value(before)
 
-    def choice(self, name: str):
+    def open_desk(self) -> None:
+        """Go from the start page to the labelling page."""
+        raise NotImplementedError
+
+    def answer(self, names: Sequence[str]) -> None:
+        """Answer with these labels."""
+        raise NotImplementedError
+
+    def undo(self) -> None:
+        """Take the last answer back."""
+        raise NotImplementedError
+
+    def skip(self) -> None:
+        """Skip as too hard."""
+        raise NotImplementedError
+
+    def cant_tell(self) -> None:
+        """Say that nobody could know."""
+        raise NotImplementedError
+
+    def flag(self, note: str) -> None:
+        """Hand the item to the lead."""
+        raise NotImplementedError
+
+    def choice(self, name: str) -> Locator:
         """The button or box of a label."""
         return self.page.locator(".choice[data-label]", has=self.page.get_by_text(name, exact=True)).first
 

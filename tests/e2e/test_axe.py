@@ -24,7 +24,7 @@ RUN = """options => axe.run(document, options).then(found => found.violations.ma
 # What fades into its colour is measured at its end.
 SHOW = """theme => { document.documentElement.dataset.theme = theme; document.body.offsetWidth;
   for (const change of document.getAnimations()) try { change.finish() } catch { change.cancel() } }"""
-CALM = {"color_scheme": "light", "reduced_motion": "reduce", "bypass_csp": True}
+CALM: dict[str, Any] = {"color_scheme": "light", "reduced_motion": "reduce", "bypass_csp": True}
 # WCAG 1.4.10: as wide as 1280 px at 400 %.
 NARROW = {"width": 320, "height": 640}
 WIDE = {"width": 1280, "height": 800}

@@ -16,6 +16,7 @@ TOO_SMALL = """least => [...document.querySelectorAll("button, summary, input, s
   .map(node => [node, node.getBoundingClientRect()])
   .filter(([node, box]) => box.width && (box.width < least - 0.5 || box.height < least - 0.5))
   .map(([node, box]) => `${node.id || node.className} ${Math.round(box.width)}x${Math.round(box.height)}`)"""
+SPACED = "* { line-height: 1.5 !important; letter-spacing: .12em !important; word-spacing: .16em !important }"
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -44,9 +45,7 @@ def test_letters_twice_as_large_cut_nothing_off(sign_in, project):
 def test_wider_spacing_of_letters_cuts_nothing_off(sign_in, project):
     """WCAG 1.4.12."""
     page = open_desk(sign_in, project, viewport={"width": 390, "height": 800}, bypass_csp=True)
-    page.add_style_tag(
-        content="* { line-height: 1.5 !important; letter-spacing: .12em !important; word-spacing: .16em !important }"
-    )
+    page.add_style_tag(content=SPACED)
     assert page.evaluate(OVERFLOW) <= 0
     for choice in page.locator(".choice").all():
         assert choice.evaluate("node => node.scrollHeight <= node.clientHeight + 1")

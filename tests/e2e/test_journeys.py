@@ -1,8 +1,9 @@
-"""The whole work by keys alone and by mouse alone: few labels and many, texts and pictures, one label and several."""
+"""The whole work by keys alone and by mouse alone: few labels and many, texts and pictures."""
 
 from __future__ import annotations
 
 import io
+from itertools import product
 
 import pytest
 from django.core.files.base import ContentFile
@@ -14,21 +15,23 @@ from projects.models import Annotation, Item, Project
 from tests.e2e.hands import Hands, Keys, Mouse, Touch
 from tests.factories import make_member, make_project
 
-VERBS = "change close find fix lose open stop".split()
-THINGS = "account address app atm balance card fee limit pin top-up transfer".split()
-ASKS = [f"{verb} {noun}" for verb in "ask get give see tell".split() for noun in "bill music route".split()]
+VERBS = ("change", "close", "find", "fix", "lose", "open", "stop")
+THINGS = ("account", "address", "app", "atm", "balance", "card", "fee", "limit", "pin", "top-up", "transfer")
+ASKS = [
+    f"{verb} {noun}" for verb in ("ask", "get", "give", "see", "tell") for noun in ("bill", "music", "route")
+]
+PLACES = [
+    f"{where} {how}" for where in ("abroad", "home", "now", "office", "soon") for how in ("alone", "together")
+]
 NAMES = {
     2: ["complaint", "praise"],
     10: [f"{word} matter" for word in THINGS[:10]],
     77: [f"{verb} {thing}" for verb in VERBS for thing in THINGS],
-    150: [f"{ask} {place} {way}" for ask in ASKS for place in "abroad home now office soon".split() for way in
-          ("alone", "together")],
-}  # fmt: skip
+    150: [f"{ask} {place}" for ask in ASKS for place in PLACES],
+}
 # From so many labels on they are found by typing.
 MANY = 11
-MATRIX = [
-    (many, media, task) for many in NAMES for media in ("text", "image") for task in ("single", "multi")
-]
+MATRIX = list(product(NAMES, ("text", "image"), ("single", "multi")))
 
 
 def make_journey(labels: int, media: str, task: str) -> Project:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -19,10 +20,8 @@ TEXTS = [
 ]
 
 
-def make(
-    suggest: str, *, labels: tuple[str, ...] = ("lost card", "cash", "other"), **fields: object
-) -> Project:
-    policy = {**PLAIN, "suggest": suggest, **fields.pop("policy", {})}  # type: ignore[dict-item]
+def make(suggest: str, *, labels: tuple[str, ...] = ("lost card", "cash", "other"), **fields: Any) -> Project:
+    policy = {**PLAIN, "suggest": suggest, **fields.pop("policy", {})}
     return make_project(labels=list(labels), items=TEXTS, policy=policy, **fields)
 
 
@@ -42,7 +41,7 @@ def open_desk(sign_in, project: Project, silent: tuple[int, ...] = (), **options
     return page, member
 
 
-def kept(project: Project, number: int = 1) -> dict | None:
+def kept(project: Project, number: int = 1) -> dict[str, Any] | None:
     return Annotation.objects.get(project=project, item__number=number).suggestion
 
 

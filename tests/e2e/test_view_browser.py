@@ -181,7 +181,7 @@ def test_pictures_are_there_before_their_turn_and_undo_asks_for_none_again(sign_
     take(project, zipped(*[(f"{n}.jpg", drawing(n)) for n in range(6)]), "p.zip")
     asked: list[str] = []
     page = sign_in(make_member(project, "Ann").user)
-    page.on("request", lambda request: "/image/" in request.url and asked.append(request.url))
+    page.on("request", lambda request: asked.extend([request.url] if "/image/" in request.url else []))
     page.goto(f"/projects/{project.pk}/label/")
     page.wait_for_load_state("networkidle")
     assert len(set(asked)) == len(asked) == 6
