@@ -24,6 +24,7 @@ from projects import (
     actions,
     audit,
     draws,
+    examples,
     files,
     guidelines,
     labelset,
@@ -115,6 +116,7 @@ def make_project(name: str, crew: dict[str, User]) -> Project:
     labelset.add(
         project, admin, [labelset.Draft(label["name"], label["description"]) for label in content.labels]
     )
+    _explain(project, admin, content)
     guidelines.change(project, admin, content.guidelines, project.guideline_version)
     policies.change(project, admin, content.policy)
     for key in (LEA, BEN, CLEO):
@@ -128,6 +130,15 @@ def make_project(name: str, crew: dict[str, User]) -> Project:
         pass
     _Session(project, truth, crew).play(content.answers)
     return project
+
+
+def _explain(project: Project, admin: User, content: Content) -> None:
+    """Give labels the examples of their file."""
+    labels = {label.name: label for label in labelset.shown(project)}
+    for row in content.labels:
+        for kind in ("fits", "others"):
+            for text in row.get(kind, ()):
+                examples.add(labels[row["name"]], admin, examples.Example(kind == "fits", text))
 
 
 def _import(project: Project, admin: User, content: Content) -> dict[str, str]:
