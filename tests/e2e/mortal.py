@@ -1,8 +1,9 @@
 """A web server that can be killed between its commit and its answer, without a word of that in the product.
 
-Browsers talk to a small proxy. Armed, it passes the next answers on, waits until the database shows them,
+Browsers talk to a small proxy. On order it passes the next answers on, waits until the database shows them,
 kills the server's processes with SIGKILL, and drops the connection, so that nobody hears that they were
-stored. Then it starts another server.
+stored. Whoever comes then finds nobody; after some have come in vain, another server, started long before,
+takes over. So an outage is as long as people notice it, and no longer on a busy machine.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection
@@ -27,37 +28,55 @@ from projects.models import Annotation
 from tests.e2e.site import environment
 from tests.services import ROOT, free_port
 
+# How many connections fail after a death.
+KNOCKS = 4
 LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
+
+
+class Server(NamedTuple):
+    """A web server in a group of processes of its own."""
+
+    port: int
+    process: subprocess.Popen[bytes]
+
+    @classmethod
+    def started(cls) -> Server:
+        """Start one on this test process's database; nobody waits until it answers."""
+        port = free_port()
+        child = serve.web("127.0.0.1", port)
+        surroundings = {**environment(), **child.environment}
+        return cls(port, subprocess.Popen(child.command, cwd=ROOT, env=surroundings, start_new_session=True))
+
+    def kill(self) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(30)
 
 
 class Mortal:
     """A web server behind a proxy: ``address`` stays the same over all deaths."""
 
     def __init__(self) -> None:
-        self.port, self.front = free_port(), free_port()
+        self.front = free_port()
         self.address = f"http://127.0.0.1:{self.front}"
-        self.armed = threading.Event()
         self.deaths: list[list[UUID]] = []
-        self._process: subprocess.Popen[bytes] | None = None
+        self._orders = threading.Semaphore(0)
+        self._lock = threading.Lock()
+        self._knocks = 0
+        self._now: Server | None = Server.started()
+        self._next = Server.started()
         self._door = socket.create_server(("127.0.0.1", self.front), backlog=64)
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def start(self) -> None:
-        """Start the web server, without waiting for it."""
-        child = serve.web("127.0.0.1", self.port)
-        self._process = subprocess.Popen(
-            child.command, cwd=ROOT, env={**environment(), **child.environment}, start_new_session=True
-        )
-
-    def kill(self) -> None:
-        assert self._process is not None
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait(30)
+    def order_death(self) -> None:
+        """Let the server die over the next answers that reach it."""
+        self._orders.release()
 
     def close(self) -> None:
         self._door.close()
-        self.kill()
+        with self._lock:
+            for server in filter(None, [self._now, self._next]):
+                server.kill()
 
     def _accept(self) -> None:
         with suppress(OSError):
@@ -65,34 +84,51 @@ class Mortal:
                 client, _address = self._door.accept()
                 threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
+    def _find(self) -> Server | None:
+        """Whoever serves now; after a death nobody, until some have knocked in vain."""
+        with self._lock:
+            if self._now is None:
+                self._knocks += 1
+                if self._knocks < KNOCKS:
+                    return None
+                self._knocks, self._now, self._next = 0, self._next, Server.started()
+            return self._now
+
     def _serve(self, client: socket.socket) -> None:
         """Pass on one connection's requests, and the answers unless the server is to die over one."""
-        with suppress(OSError), client, socket.create_connection(("127.0.0.1", self.port), 10) as server:
-            server.settimeout(None)
-            threading.Thread(target=_copy, args=(server, client), daemon=True).start()
-            while request := _read(client):
-                ids = _answers_in(request)
-                if ids and self.armed.is_set():
-                    self.armed.clear()
-                    return self._die_over(request, ids)
-                server.sendall(request)
-        return None
+        with suppress(OSError), client:
+            if (found := self._find()) is None:
+                return
+            with socket.create_connection(("127.0.0.1", found.port), 10) as server:
+                server.settimeout(None)
+                threading.Thread(target=_copy, args=(server, client), daemon=True).start()
+                while request := _read(client):
+                    ids = _answers_in(request)
+                    if ids and self._orders.acquire(blocking=False):
+                        return self._die_over(found, request, ids)
+                    server.sendall(request)
 
-    def _die_over(self, request: bytes, ids: list[UUID]) -> None:
-        with socket.create_connection(("127.0.0.1", self.port), 10) as server:
-            server.sendall(request)
-            _wait_for_commit(ids)
-            self.kill()
-        self.deaths.append(ids)
-        self.start()
+    def _die_over(self, server: Server, request: bytes, ids: list[UUID]) -> None:
+        with self._lock:
+            try:
+                with socket.create_connection(("127.0.0.1", server.port), 10) as link:
+                    link.sendall(request)
+                    _wait_for_commit(ids)
+                    server.kill()
+            except OSError:  # It died meanwhile over somebody else's: the next one's turn.
+                return self._orders.release()
+            self._now = None
+            self.deaths.append(ids)
 
 
 def _wait_for_commit(ids: list[UUID]) -> None:
-    until = time.monotonic() + 30
-    while Annotation.objects.filter(submission__in=ids).count() < len(ids):
-        assert time.monotonic() < until, "the answers were never stored"
-        time.sleep(0.003)
-    connection.close()
+    until = time.monotonic() + 60
+    try:
+        while Annotation.objects.filter(submission__in=ids).count() < len(ids):
+            assert time.monotonic() < until, "the answers were never stored"
+            time.sleep(0.01)
+    finally:
+        connection.close()
 
 
 def _copy(source: socket.socket, target: socket.socket) -> None:
@@ -132,7 +168,6 @@ def _answers_in(request: bytes) -> list[UUID]:
 def running() -> Iterator[Mortal]:
     """Run a mortal server on this test process's database; it is not yet waited for."""
     server = Mortal()
-    server.start()
     try:
         yield server
     finally:
