@@ -36,7 +36,7 @@ test:  ## run all tests: on SQLite, on PostgreSQL with Redis, and in a browser
 
 test-sqlite:
 	@scripts/environment test
-	@$(PYTEST) $(PARALLEL) --database sqlite $(ARGS)
+	@$(PYTEST) $(PARALLEL) --database sqlite -m "not pages" $(ARGS)
 
 test-postgres:
 	@scripts/environment test
@@ -44,7 +44,7 @@ test-postgres:
 
 test-browser:
 	@scripts/environment test
-	@$(PYTEST) tests/e2e --database postgres $(ARGS)
+	@$(PYTEST) tests/e2e -n 2 --dist worksteal --database postgres $(ARGS)
 
 lint:  ## check style, types, import directions, templates and settings
 	@scripts/environment dev

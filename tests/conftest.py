@@ -37,6 +37,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "database: reads or writes the database (set by itself)")
+    config.addinivalue_line("markers", "pages: a page that one database is enough for (set by itself)")
 
 
 def pytest_report_header() -> str:
@@ -67,14 +68,48 @@ ONCE = {
 }
 
 
+# Pages and their forms: they ask by the ORM, as other tests do on both. Once is enough, on what serves in earnest.
+PAGES = {
+    "test_agreement_page",
+    "test_anchoring",
+    "test_comments",
+    "test_disputes_acts",
+    "test_disputes_bulk",
+    "test_disputes_pages",
+    "test_disputes_shown",
+    "test_features_page",
+    "test_files_access",
+    "test_guideline_versions",
+    "test_history_words",
+    "test_home",
+    "test_keymap",
+    "test_known_pages",
+    "test_label_examples",
+    "test_label_migration_pages",
+    "test_my_labels",
+    "test_notices",
+    "test_notices_undone",
+    "test_policy_quality",
+    "test_progress",
+    "test_progress_figures",
+    "test_reading",
+    "test_settings_items",
+    "test_settings_pages",
+    "test_setup_actions",
+    "test_setup_pages",
+}
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a database, so that the second one runs only that: ``-m database``."""
+    """Mark what needs a database, so that the second one runs only that: ``-m database``; the first leaves pages out."""
     fixtures = {"db", "transactional_db", "live_server", "client", "admin_client", "site"}
     for item in items:
         named = fixtures.intersection(getattr(item, "fixturenames", ()))
         if (item.get_closest_marker("django_db") or named) and item.path.stem not in ONCE:
             item.add_marker("database")
+            if item.path.stem in PAGES:
+                item.add_marker("pages")
 
 
 @pytest.fixture(autouse=True, scope="session")
