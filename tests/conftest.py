@@ -68,7 +68,7 @@ ONCE = {
 }
 
 
-# Pages and their forms: they ask by the ORM, as other tests do on both. Once is enough, on what serves in earnest.
+# Pages and their forms, which ask by the ORM as other tests do on both: once is enough, on what serves in earnest.
 PAGES = {
     "test_agreement_page",
     "test_anchoring",
@@ -102,7 +102,7 @@ PAGES = {
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a database, so that the second one runs only that: ``-m database``; the first leaves pages out."""
+    """Mark what needs a database, so that each of the two runs what it has to: see the Makefile."""
     fixtures = {"db", "transactional_db", "live_server", "client", "admin_client", "site"}
     for item in items:
         named = fixtures.intersection(getattr(item, "fixturenames", ()))
