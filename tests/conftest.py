@@ -68,7 +68,7 @@ ONCE = {
 }
 
 
-# Pages and their forms, which ask by the ORM as other tests do on both: once is enough, on what serves in earnest.
+# Pages and their forms ask by the ORM, as other tests do on both: once is enough, on what serves in earnest.
 PAGES = {
     "test_agreement_page",
     "test_anchoring",
