@@ -15,7 +15,7 @@ export function remember({ item }) {
 }
 
 // What somebody said: the names of labels, or that it was skipped, flagged, taken back.
-export function said({ kind, labels }) {
+function said({ kind, labels }) {
   if (kind === "undo") return $("refused").dataset.undo;
   if (kind !== "answer") return words[kind] ?? kind;
   return labels.map(labelName).join(", ") || words.none;

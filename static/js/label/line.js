@@ -82,6 +82,7 @@ function ask(state) {
   for (const part of $("signin").querySelectorAll("[data-for]")) part.hidden = part.dataset.for !== state;
   $("signin").setAttribute("aria-labelledby", `signin-${state}`);
   if (!$("signin").open) $("signin").showModal();
+  $("signin").querySelector("[data-for]:not([hidden]) .primary").focus();
 }
 $("state-door").addEventListener("click", () => ask($("state").dataset.state));
 
