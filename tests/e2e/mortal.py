@@ -16,6 +16,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
@@ -123,12 +124,14 @@ class Mortal:
 
 
 def _committed(ids: list[UUID], link: socket.socket) -> bool:
-    """Wait until the answers are stored, or until the server says something without having stored them."""
+    """Wait until the answers are stored, no longer than a page waits or until the server says otherwise."""
     stored = Annotation.objects.filter(submission__in=ids)
+    until = time.monotonic() + 10
     try:
-        while stored.count() < len(ids):
+        while stored.count() < len(set(ids)):
             spoke, _, _ = select.select([link], [], [], 0.01)
-            if spoke and stored.count() < len(ids):
+            if time.monotonic() > until or (spoke and stored.count() < len(set(ids))):
+                print("Not stored:", ids, link.recv(1000) if spoke else "no answer")
                 return False
     finally:
         connection.close()
