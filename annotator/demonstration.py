@@ -48,6 +48,7 @@ from projects.models import (
     QueueEntry,
     Upload,
 )
+from projects.saying import gettext
 from projects.trust import known
 
 FOLDER = Path(settings.BASE_DIR) / "demo"
@@ -182,7 +183,7 @@ def _settle_holdout(project: Project, truth: dict[str, str]) -> None:
 def _decide_known(project: Project, truth: dict[str, str], lead: User) -> None:
     """Let the lead have decided a few items and made them known ones, which check the annotators."""
     ids = dict(project.labels.values_list("name", "pk"))
-    act = audit.by(project, lead, "Decided before labelling began")
+    act = audit.by(project, lead, gettext("Decided before labelling began"))
     plain = project.items.filter(state=Item.State.OPEN, holdout=False, agreement=False).order_by("shuffle")
     with transaction.atomic():
         # From the end of the random order: nothing else asks for these soon.

@@ -90,7 +90,7 @@ def _give(
         lead.project,
         lead.user,
         ASSIGNED,
-        _("Item %(number)d") % {"number": dispute.item.number},
+        gettext_noop("Item %(number)d") % {"number": dispute.item.number},
         before={"assigned": str(was) if was else None},
         after={"assigned": str(to.user) if to else None, **({"comment": question.pk} if question else {})},
         item=dispute.item,

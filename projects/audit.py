@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -12,8 +12,11 @@ from django.utils.timezone import now
 
 from projects import sql
 from projects.models import Event, Item, Membership, Project
+from projects.saying import Said, kept, plain, told
 from projects.tracing import REQUEST
 
+# Where ``after`` keeps the reason of an event, if that is a sentence of ours and not of a person.
+SAID: Final = "said"
 _KINDS = {
     Membership.Role.ANNOTATOR: Event.Kind.PERSON,
     Membership.Role.LEAD: Event.Kind.LEAD,
@@ -29,7 +32,7 @@ class Act:
     actor_id: int | None = None
     kind: str = Event.Kind.SYSTEM
     policy_version: int = 0
-    reason: str = ""
+    reason: Said | str = ""
     bulk: UUID | None = None
 
 
@@ -46,7 +49,7 @@ def record(  # noqa: PLR0913 - a column of the event each
     *,
     before: Any = None,
     after: Any = None,
-    reason: str = "",
+    reason: Said | str = "",
     item: Item | None = None,
     bulk: UUID | None = None,
 ) -> Event:
@@ -59,8 +62,8 @@ def record(  # noqa: PLR0913 - a column of the event each
         subject=subject[:80],
         item=item,
         before=before,
-        after=after,
-        reason=reason,
+        after=_with(after, reason),
+        reason=_english(reason),
         policy_version=project.policy.version,
         guideline_version=project.guideline_version,
         request=REQUEST.get(),
@@ -68,7 +71,9 @@ def record(  # noqa: PLR0913 - a column of the event each
     )
 
 
-def by(project: Project, actor: AbstractBaseUser | None, reason: str = "", bulk: UUID | None = None) -> Act:
+def by(
+    project: Project, actor: AbstractBaseUser | None, reason: Said | str = "", bulk: UUID | None = None
+) -> Act:
     """Say who acts on items, in the role of this moment."""
     pk = actor.pk if actor else None
     return Act(project, pk, _kind(project, actor), project.policy.version, reason, bulk)
@@ -92,8 +97,8 @@ def item_changed(item: Item, before: dict[str, Any], act: Act, at: datetime | No
         action=f"item.{item.state}",
         item_id=item.pk,
         before=before,
-        after=facts(item),
-        reason=act.reason,
+        after=_with(facts(item), act.reason),
+        reason=_english(act.reason),
         policy_version=act.policy_version,
         guideline_version=act.project.guideline_version,
         estimate_version=item.estimate,
@@ -102,6 +107,28 @@ def item_changed(item: Item, before: dict[str, Any], act: Act, at: datetime | No
     )
     sql.add(event)
     return event
+
+
+def _with(after: Any, reason: Said | str) -> Any:
+    return {**(after or {}), SAID: kept(reason)} if isinstance(reason, Said) else after
+
+
+def _english(reason: Said | str) -> str:
+    return plain(reason) if isinstance(reason, Said) else reason
+
+
+def without_words(after: Any) -> Any:
+    """What an event led to, without the sentence that is kept with it."""
+    if not isinstance(after, dict) or SAID not in after:
+        return after
+    return {name: one for name, one in after.items() if name != SAID} or None
+
+
+def why(event: Event) -> Said | str:
+    """Say why, in the language of whoever reads it; as it was typed, where a person wrote it."""
+    said = event.after.get(SAID) if isinstance(event.after, dict) else None
+    found: Said | str = told(said) if said else event.reason
+    return found
 
 
 def _kind(project: Project, actor: AbstractBaseUser | None) -> str:

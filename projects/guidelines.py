@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from projects import audit, ringing
+from projects import audit, ringing, saying
 from projects.errors import Refused
 from projects.models import Event, GuidelineNote, GuidelineVersion, Label, Membership, Project
 from projects.trust import notices
@@ -36,7 +36,7 @@ class News:
     """
 
     kind: str = Kind.EDITORIAL
-    summary: str = ""
+    summary: saying.Said | str = ""
     labels: tuple[int, ...] = ()
     migration: dict[str, Any] = field(default_factory=dict)
 
@@ -109,16 +109,21 @@ def advance(held: Project, actor: AbstractBaseUser | None, news: News) -> Guidel
         version=held.guideline_version,
         kind=news.kind,
         text=held.guidelines,
-        summary=news.summary,
+        summary=saying.plain(news.summary),
         labels=sorted(news.labels),
-        # One id for all that follows from it.
-        migration={**news.migration, "bulk": str(uuid4())},
+        migration=_migration(news),
         created_by_id=actor.pk if actor else None,
     )
     _say(held, made, before)
     if made.labels and made.kind != Kind.EDITORIAL:
         transaction.on_commit(partial(ringing.ring, FOLLOW, held.pk))
     return made
+
+
+def _migration(news: News) -> dict[str, Any]:
+    """What a version keeps of its news: a sentence as such, and one id for all that follows from it."""
+    sentence = {"said": saying.kept(news.summary)} if isinstance(news.summary, saying.Said) else {}
+    return {**news.migration, **sentence, "bulk": str(uuid4())}
 
 
 def _say(held: Project, made: GuidelineVersion, before: int) -> None:
@@ -132,7 +137,8 @@ def _say(held: Project, made: GuidelineVersion, before: int) -> None:
     reached = members.filter(active=True).exclude(user_id=maker)
     address = reverse("guidelines-read", args=[held.pk])
     people = reached.values_list("user_id", flat=True)
-    notices.tell(people, held, "guidelines.changed", address, version=made.version, summary=made.summary)
+    summary = saying.kept(made.said)
+    notices.tell(people, held, "guidelines.changed", address, version=made.version, summary=summary)
 
 
 def _same_text(held: Project, seen: int) -> bool:
@@ -146,7 +152,7 @@ def _checked(held: Project, news: News) -> News:
         raise Refused(_("Choose what kind of change this is."))
     if news.kind == Kind.EDITORIAL or held.state == Project.State.DRAFT:
         return News(summary=news.summary)
-    if not news.summary.strip():
+    if not str(news.summary).strip():
         raise Refused(_("Say in a sentence what is new: everybody who labels reads it before going on."))
     if news.kind == Kind.BREAKING and not news.labels:
         raise Refused(_("Choose the labels that mean something else than before."))

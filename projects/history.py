@@ -13,7 +13,7 @@ from django.db.models import Q, QuerySet
 from django.utils.timezone import make_aware
 from django.utils.translation import gettext as _
 
-from projects import policy_words, reasons
+from projects import audit, policy_words, reasons
 from projects.history_names import (
     CHOICES,
     HIDDEN,
@@ -208,7 +208,7 @@ def _exported(events: Iterable[Event]) -> Iterator[dict[str, Any]]:
             "subject": event.subject,
             "item": event.item.number if event.item else None,
             "before": event.before,
-            "after": event.after,
+            "after": audit.without_words(event.after),
             "reason": event.reason,
             "policy_version": event.policy_version,
             "guideline_version": event.guideline_version,

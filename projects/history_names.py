@@ -214,7 +214,7 @@ NAMES_IN: Final = {
     ("spot.checked", "right"): gettext_lazy("The check agrees"),
 }
 # Guidelines have a page of their own; versions stand in the subject; the rest is for the machine.
-HIDDEN: Final = frozenset({"text", "version", "member", "dispute", "disputed", "project", "at"})
+HIDDEN: Final = frozenset({"text", "version", "member", "dispute", "disputed", "project", "at", "said"})
 # The ids between which items were counted anew.
 HIDDEN_IN: Final = frozenset({("person.recounted", "first"), ("person.recounted", "last")})
 # What nothing means in one kind of event.

@@ -12,9 +12,9 @@ from django.db import transaction
 from django.db.models import Max, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_noop
 
-from projects import audit, guidelines, keymap
+from projects import audit, guidelines, keymap, saying
 from projects.errors import Refused
 from projects.guidelines import Kind, News
 from projects.models import Label, Project
@@ -93,10 +93,15 @@ def add(
     if not added:
         return []
     names = [label.name for label in added]
-    subject = ngettext("%(count)s label", "%(count)s labels", len(names)) % {"count": len(names)}
+    subject = saying.plain(counted(len(names)))
     guidelines.advance(held, actor, _news_of(added, news))
     audit.record(held, actor, "label.added", subject, after={"names": names})
     return added
+
+
+def counted(count: int) -> saying.Said:
+    """Say how many labels."""
+    return saying.ngettext("%(count)s label", "%(count)s labels", count, count=count)
 
 
 def create(held: Project, drafts: Sequence[Draft]) -> list[Label]:
@@ -128,10 +133,11 @@ def create(held: Project, drafts: Sequence[Draft]) -> list[Label]:
 
 def _news_of(added: list[Label], news: News | None) -> News:
     names = ", ".join(label.name for label in added[:8]) + ("…" if len(added) > 8 else "")
-    summary = ngettext("New label: %(names)s.", "New labels: %(names)s.", len(added)) % {"names": names}
+    summary = saying.ngettext("New label: %(names)s.", "New labels: %(names)s.", len(added), names=names)
     news = news or News(Kind.BREAKING)
-    told = f"{summary} {news.summary}".strip()
-    return replace(news, summary=told, migration={"add": [label.pk for label in added]})
+    if news.summary:
+        summary = saying.both(summary, news.summary)
+    return replace(news, summary=summary, migration={"add": [label.pk for label in added]})
 
 
 @transaction.atomic
@@ -164,22 +170,22 @@ def change(label: Label, actor: AbstractBaseUser, changes: dict[str, Any]) -> La
 
 def _news_of_words(label: Label, before: dict[str, Any], after: dict[str, Any]) -> News | None:
     """An editorial version where people read other words: ids stay, so every answer keeps its label."""
-    told: list[str] = []
+    told: list[saying.Said | str] = []
     migration: dict[str, Any] = {}
-    name = {"name": label.name}
+    name = label.name
     if "name" in after:
         change = {"label": label.pk, "from": before["name"], "to": after["name"]}
-        told.append(_("«%(from)s» is called «%(to)s» now.") % change)
+        told.append(saying.gettext("«%(from)s» is called «%(to)s» now.", **change))
         migration = {"rename": change}
     if "description" in after:
-        told.append(_("The description of «%(name)s» was changed.") % name)
+        told.append(saying.gettext("The description of «%(name)s» was changed.", name=name))
     if after.get("group"):
-        told.append(_("«%(name)s» stands under «%(group)s» now.") % {**name, "group": label.group})
+        told.append(saying.gettext("«%(name)s» stands under «%(group)s» now.", name=name, group=label.group))
     elif "group" in after:
-        told.append(_("«%(name)s» stands in no group now.") % name)
+        told.append(saying.gettext("«%(name)s» stands in no group now.", name=name))
     if "synonyms" in after:
-        told.append(_("Other words that find «%(name)s» were changed.") % name)
-    return News(summary=" ".join(told), migration=migration) if told else None
+        told.append(saying.gettext("Other words that find «%(name)s» were changed.", name=name))
+    return News(summary=saying.joined(told), migration=migration) if told else None
 
 
 @transaction.atomic
@@ -200,7 +206,7 @@ def retire(label: Label, actor: AbstractBaseUser) -> None:
     else:
         present.retired_at, present.key = timezone.now(), ""
         present.save(update_fields=["retired_at", "key"])
-    summary = _("«%(name)s» is no longer in use.") % {"name": present.name}
+    summary = saying.gettext("«%(name)s» is no longer in use.", name=present.name)
     guidelines.advance(held, actor, News(Kind.CLARIFYING, summary, migration={"retire": label.pk}))
     audit.record(held, actor, "label.retired", present.name, after={"retired": True})
 
@@ -213,7 +219,7 @@ def restore(label: Label, actor: AbstractBaseUser | None) -> None:
     if present is None:
         return
     _bring_back(held, present, actor)
-    summary = _("«%(name)s» is in use again.") % {"name": present.name}
+    summary = saying.gettext("«%(name)s» is in use again.", name=present.name)
     guidelines.advance(held, actor, News(Kind.CLARIFYING, summary, migration={"restore": present.pk}))
 
 
@@ -254,7 +260,7 @@ def sort_by_name(project: Project, actor: AbstractBaseUser) -> None:
     in_order = sorted(labels, key=lambda label: label.name.casefold())
     if in_order != labels:
         _renumber(in_order)
-        audit.record(held, actor, "label.sorted", _("A to Z"))
+        audit.record(held, actor, "label.sorted", gettext_noop("A to Z"))
 
 
 def _renumber(labels: list[Label]) -> None:

@@ -15,12 +15,14 @@ from django.db.models import Q, QuerySet, TextField
 from django.db.models.functions import Cast
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from projects import audit, guidelines, labelset, policies, queries, settle, weighing
 from projects.audit import Act
 from projects.errors import Refused
 from projects.guidelines import News
 from projects.models import Annotation, Dispute, GuidelineVersion, Item, Label, Project
+from projects.saying import gettext
 from projects.trust import staleness
 from projects.trust.touching import CHUNK, Effect, effect, names_label
 
@@ -83,7 +85,8 @@ def merge(project: Project, actor: AbstractBaseUser, wanted: Merge) -> Guideline
         raise Refused(_("Choose two different labels."))
     _keep_two(held, 1)
     if changes := _policy_follows(held, gone, into):
-        policies.change(held, actor, changes, _("«%(gone)s» was merged into «%(into)s»") % _named(gone, into))
+        reason = gettext("«%(gone)s» was merged into «%(into)s»", **_named(gone, into))
+        policies.change(held, actor, changes, reason)
     gone.merged_into, gone.retired_at, gone.key = into, timezone.now(), ""
     gone.save(update_fields=["merged_into", "retired_at", "key"])
     # Between these two nobody told apart on purpose before: agreement and records begin anew.
@@ -170,7 +173,7 @@ def _record_dismissed(version: GuidelineVersion, item: Item, act: Act) -> None:
         version.project,
         version.created_by,
         "dispute.dismissed",
-        _("Item %(number)d") % {"number": item.number},
+        gettext_noop("Item %(number)d") % {"number": item.number},
         before={"state": Item.State.DISPUTED},
         reason=act.reason,
         item=item,

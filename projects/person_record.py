@@ -10,10 +10,9 @@ from typing import Final
 
 from django.db.models import QuerySet
 from django.utils.timezone import localtime, now
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from projects import queries, records, shifts
+from projects import queries, records, saying, shifts
 from projects.models import Annotation, Event, Item, Label, Membership, Policy, Project, Resolution, Shift
 from projects.quality import standing as rule
 from projects.quality.standing import Sign, Standing
@@ -201,22 +200,25 @@ def story(membership: Membership) -> list[tuple[Event, str]]:
 # --- in words --------------------------------------------------------------------------------------------
 
 
-def sentence(sign: Sign, labels: dict[int, Label]) -> str:
+def sentence(sign: Sign, labels: dict[int, Label]) -> saying.Said:
     """Say what a sign is, with its numbers."""
     numbers = {"count": f"{sign.count:,}", "of": f"{sign.of:,}", "usual": f"{100 * sign.usual:.0f}"}
     if sign.kind == "run":
         label = labels.get(sign.label)
-        name = label.name if label else _("one answer")
-        words = _("%(count)s times “%(name)s” in a row; the team gives it in %(usual)s %% of answers.")
-        return words % {**numbers, "name": name}
+        name = label.name if label else saying.gettext("one answer")
+        return saying.gettext(
+            "%(count)s times “%(name)s” in a row; the team gives it in %(usual)s %% of answers.",
+            **numbers,
+            name=name,
+        )
     if sign.kind == "fast":
-        return _("%(count)s of %(of)s answers came faster than anybody can look.") % numbers
+        return saying.gettext("%(count)s of %(of)s answers came faster than anybody can look.", **numbers)
     if sign.kind == "changed":
-        return _("%(count)s of %(of)s items judged a second time got another answer.") % numbers
-    return _("%(count)s of %(of)s items were skipped; others skip %(usual)s %%.") % numbers
+        return saying.gettext("%(count)s of %(of)s items judged a second time got another answer.", **numbers)
+    return saying.gettext("%(count)s of %(of)s items were skipped; others skip %(usual)s %%.", **numbers)
 
 
-def sentences(project: Project, signs: Sequence[Sign]) -> list[str]:
+def sentences(project: Project, signs: Sequence[Sign]) -> list[saying.Said]:
     """The same for several signs."""
     labels = {label.pk: label for label in project.labels.all()} if signs else {}
     return [sentence(sign, labels) for sign in signs]

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_noop
 from projects import audit, policy_checks
 from projects.errors import Refused
 from projects.models import Event, Policy, Project
+from projects.saying import Said
 
 # What a person may set; the rest of a policy is its version and its maker.
 FIELDS: Final = (
@@ -76,7 +77,7 @@ def values(policy: Policy) -> dict[str, Any]:
 
 @transaction.atomic
 def change(
-    project: Project, actor: AbstractBaseUser | None, changes: dict[str, Any], reason: str = ""
+    project: Project, actor: AbstractBaseUser | None, changes: dict[str, Any], reason: Said | str = ""
 ) -> Policy:
     """Put a new version into force, or return the present one where nothing differs.
 

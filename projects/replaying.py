@@ -95,4 +95,4 @@ def _items(project: Project) -> QuerySet[Item]:
 
 
 def _facts(side: Facts | None) -> Facts:
-    return dict(side) if side else dict(NOTHING)
+    return dict(audit.without_words(side)) if side else dict(NOTHING)

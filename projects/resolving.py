@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from projects import audit, disputes, outcomes, returning, settle
 from projects.errors import Refused
@@ -189,7 +190,7 @@ def _log(  # noqa: PLR0913 - a column of the event each
         lead.project,
         lead.user,
         action,
-        _("Item %(number)d") % {"number": item.number},
+        gettext_noop("Item %(number)d") % {"number": item.number},
         before=before,
         after=after,
         reason=reason,

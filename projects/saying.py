@@ -6,8 +6,9 @@ and the values (``kept``), and the page tells them to whoever asks (``told``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any
 
 from django.utils import translation
@@ -53,6 +54,11 @@ def ngettext(one: str, many: str, number: int, **values: Any) -> Said:
 def both(first: Said | str, second: Said | str) -> Said:
     """Say one sentence after the other."""
     return Said("%(first)s %(second)s", values={"first": first, "second": second})
+
+
+def joined(sentences: Iterable[Said | str]) -> Said | str:
+    """Say all of them, one after the other; there is at least one."""
+    return reduce(both, sentences)
 
 
 def plain(words: object) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 from django.db import transaction
 from django.urls import reverse
 
-from projects import person_record, records
+from projects import person_record, records, saying
 from projects.models import Annotation, Membership, Notice, Project
 from projects.trust import notices
 
@@ -37,13 +37,13 @@ def _tell(project: Project, member: Membership, at: datetime, signs: records.Sig
     new = [sign for sign in signs if sign.kind not in known]
     if not new:
         return 0
-    words = " ".join(person_record.sentences(project, new)).rstrip(".")
+    words = saying.joined(person_record.sentences(project, new))
     address = reverse("record", args=[project.pk, member.pk])
     leads = [pk for pk in notices.leads(project) if pk != member.user_id]
     # A notice that waits is counted up: what it told of before is still told.
     facts = {
         "person": str(member.user),
-        "signal": words,
+        "signal": saying.kept(words),
         "signs": sorted({*known, *(one.kind for one in new)}),
     }
     notices.tell(leads, project, KIND, address, member=member.pk, **facts)

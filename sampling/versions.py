@@ -11,7 +11,7 @@ from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from projects import audit, charts
 from projects.errors import Refused
@@ -202,7 +202,7 @@ def _swap(project: Project, actor: AbstractBaseUser | None, change: Change) -> M
         held,
         actor,
         PUT_IN_USE,
-        _("Model %(number)s") % {"number": change.number},
+        gettext_noop("Model %(number)s") % {"number": change.number},
         before=before,
         after=after,
         reason=change.reason,

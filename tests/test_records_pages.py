@@ -6,11 +6,13 @@ from datetime import timedelta
 
 import pytest
 from django.urls import reverse
+from django.utils import translation
 from django.utils.timezone import now
 
 from projects import person_record, records, resolving, signs
 from projects.models import Annotation, Dispute, Event, Item, Membership, Notice, SpotCheck
 from projects.trust import standing
+from projects.trust.notice_words import sentence
 from tests.factories import answer, make_lead, make_member, make_project, make_user
 from tests.test_records import ONE, answer_known, golds, make_known, miss
 
@@ -199,7 +201,10 @@ def test_leads_hear_of_a_sign_once_a_week():
     Notice.objects.update(created_at=now() - timedelta(days=8))
     assert signs.watch(project, now()) == 1
     notice = Notice.objects.filter(user=lead.user).first()
-    assert notice.facts["signal"] == "24 of 24 answers came faster than anybody can look"
+    assert "24 of 24 answers came faster than anybody can look." in sentence(notice)
+    with translation.override("ar"):
+        assert "24" in sentence(notice)
+        assert "faster" not in sentence(notice)
     assert not Notice.objects.filter(user=ben.user).exists()
 
 

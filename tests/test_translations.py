@@ -17,10 +17,11 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.timezone import now
 
-from projects import saying
+from projects import audit, guidelines, history, labelset, migrating, replaying, saying
 from projects.models import Item, Membership, Notice, Upload
-from projects.trust import mailing
-from tests.factories import make_admin, make_member, make_project, make_user
+from projects.templatetags import setup_tags
+from projects.trust import known, mailing, notice_words
+from tests.factories import make_admin, make_items, make_member, make_project, make_user
 from tests.uploading import bring
 from tools import catalogue, translations, unmarked
 
@@ -255,6 +256,71 @@ def test_a_refused_file_says_why_in_the_reader_s_language(client):
     assert (upload.state, "This is a PDF" in upload.message) == (Upload.State.REFUSED, True)
     client.force_login(make_admin(project).user)
     assert "هذا ملف PDF" in client.get(reverse("setup", args=[project.pk, "data"]), **ARABIC).text
+
+
+def test_what_becomes_of_labels_is_told_in_each_reader_s_language():
+    project = make_project(labels=["refund", "card", "other"])
+    admin, ann = make_admin(project), make_member(project)
+    with translation.override("ar"):
+        labelset.retire(project.labels.get(name="other"), admin.user)
+    version, notice = project.guideline_versions.get(version=2), Notice.objects.get(user=ann.user)
+    english, arabic = "«other» is no longer in use.", "لم يعد «other» مستخدمًا."
+    assert (version.summary, str(version.said)) == (english, english)
+    assert notice_words.sentence(notice) == f"The guidelines changed: version 2. {english}"
+    with translation.override("ar"):
+        assert str(version.said) == arabic
+        assert notice_words.sentence(notice).endswith(arabic)
+
+
+def test_what_a_person_says_of_a_new_label_follows_as_it_was_typed():
+    project = make_project(labels=["refund", "card"])
+    news = guidelines.News(guidelines.Kind.CLARIFYING, "Ask Ada.")
+    with translation.override("ar"):
+        labelset.add(project, make_admin(project).user, [labelset.Draft("other")], news)
+    version = project.guideline_versions.get(version=2)
+    assert version.summary == "New label: other. Ask Ada."
+    with translation.override("ar"):
+        assert str(version.said).endswith("other. Ask Ada.")
+        assert "New" not in str(version.said)
+
+
+def test_the_history_tells_reasons_of_the_code_in_the_reader_s_language(client):
+    project = make_project(labels=["refund", "card", "other"], policy={"rare": {"labels": [2]}})
+    admin, (refund, _card, other) = make_admin(project), project.labels.order_by("position")
+    with translation.override("ar"):
+        migrating.merge(project, admin.user, migrating.Merge(other, refund, "One for both."))
+    english = "«other» was merged into «refund»"
+    event = project.events.get(action="policy.changed", reason=english)
+    client.force_login(admin.user)
+    for address in (reverse("history", args=[project.pk]), reverse("settings-loop", args=[project.pk])):
+        assert english in client.get(address).text
+        assert "دُمج «other» في «refund»" in client.get(address, **ARABIC).text
+    with translation.override("ar"):
+        (row,) = history.rows(project.events.filter(pk=event.pk))
+    assert (row["reason"], row["after"].keys() & {"said"}) == (english, set())
+
+
+def test_reasons_of_the_code_leave_what_items_rest_on_as_it_is():
+    project = make_project(labels=["refund", "card"])
+    make_items(project, 1, gold=[[project.labels.get(name="refund").pk]])
+    with translation.override("ar"):
+        assert known.enlist(project, project.policy) == 1
+    event = project.events.get(action="item.settled")
+    assert event.reason == "Known at import"
+    with translation.override("ar"):
+        assert str(audit.why(event)) == "معروف عند الاستيراد"
+    assert list(replaying.differences(project)) == []
+
+
+def test_what_an_event_is_about_is_kept_in_english():
+    project = make_project(labels=["refund", "card"])
+    admin = make_admin(project)
+    with translation.override("ar"):
+        labelset.add(project, admin.user, [labelset.Draft("other"), labelset.Draft("fraud")])
+        labelset.sort_by_name(project, admin.user)
+        added, ordered = project.events.filter(action__in=("label.added", "label.sorted")).order_by("pk")
+        assert (setup_tags.subject(added), setup_tags.subject(ordered)) == ("وسمان", "أبجديًا")
+    assert (added.subject, ordered.subject) == ("2 labels", "A to Z")
 
 
 def test_names_of_states_and_roles_are_translated():

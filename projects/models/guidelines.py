@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from projects.models.judgements import Dispute
 from projects.models.project import Project
+from projects.saying import Said, told
 
 
 class GuidelineVersion(models.Model):
@@ -23,9 +24,10 @@ class GuidelineVersion(models.Model):
     version = models.PositiveIntegerField()
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.EDITORIAL)
     text = models.TextField(blank=True)
-    # What people are told is new.
+    # What people are told is new; in English, where «migration» has it as a sentence for any language.
     summary = models.TextField(blank=True)
-    # Ids of the labels concerned; and what became of labels: {"rename" | "merge" | "split" | "add": …}.
+    # Ids of the labels concerned; and what became of labels: {"rename" | "merge" | "split" | "add": …}, how
+    # that is said, and what was done together: {"said": …, "bulk": …}.
     labels = models.JSONField(default=list, blank=True)
     migration = models.JSONField(default=dict, blank=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
@@ -33,6 +35,12 @@ class GuidelineVersion(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["project", "version"], name="guideline_version_once")]
+
+    @property
+    def said(self) -> Said | str:
+        """What is new, in the language of whoever reads it; as it was typed, where a person wrote it."""
+        found: Said | str = told(self.migration.get("said", self.summary))
+        return found
 
 
 class GuidelineNote(models.Model):

@@ -7,9 +7,9 @@ from typing import Final
 from django import template
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext, gettext_lazy
 
-from projects import history
+from projects import audit, history, labelset
 from projects.files.problems import notes_told, refusal
 from projects.models import Event
 
@@ -22,6 +22,7 @@ SUBJECTS: Final = {
 register = template.Library()
 register.filter(refusal)
 register.filter("notes", notes_told)
+register.filter("why", audit.why)
 
 HUES: Final = {
     1: gettext_lazy("Blue"),
@@ -55,6 +56,10 @@ def event_changes(event: Event) -> list[history.Change]:
 @register.filter
 def subject(event: Event) -> str:
     """Say what an event is about in the language of the page; names of labels and people stay as they are."""
+    if event.action == "label.sorted":
+        return gettext("A to Z")
+    if event.action == "label.added" and isinstance(event.after, dict) and "names" in event.after:
+        return str(labelset.counted(len(event.after["names"])))
     what, _space, number = event.subject.partition(" ")
     if what not in SUBJECTS or not number.isdecimal() or event.action.startswith("label"):
         return event.subject

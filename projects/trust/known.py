@@ -27,6 +27,7 @@ from projects.models import (
     QueueEntry,
     Resolution,
 )
+from projects.saying import gettext
 from projects.trust import gold
 
 # Known items that came with a file enter service so many at a time, as they are needed.
@@ -182,7 +183,7 @@ def enlist(project: Project, policy: Policy, at: datetime | None = None) -> int:
     from projects import settle
 
     at = at or now()
-    act = audit.Act(project, policy_version=policy.version, reason=_("Known at import"))
+    act = audit.Act(project, policy_version=policy.version, reason=gettext("Known at import"))
     held = list(waiting(project).select_for_update(of=("self",), no_key=True, skip_locked=True)[:ENLISTED])
     count = 0
     for item in held:

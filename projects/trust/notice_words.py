@@ -8,6 +8,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, gettext_lazy
 
 from projects.models import Notice
+from projects.saying import told
 
 # What is said of one notice of each kind.
 SENTENCES: Final[dict[str, Promise]] = {
@@ -19,7 +20,7 @@ SENTENCES: Final[dict[str, Promise]] = {
     "person.warned": gettext_lazy("Your answers to known items are often wrong. Please read the guidelines."),
     "person.paused": gettext_lazy("You are paused here: a lead will talk to you."),
     "person.lifted": gettext_lazy("A lead has let you go on."),
-    "person.signal": gettext_lazy("Please look at the record of %(person)s: %(signal)s."),
+    "person.signal": gettext_lazy("Please look at the record of %(person)s: %(signal)s"),
     # Of a person's standing, to leads; the second part says what happened.
     "person.standing.warned": gettext_lazy(
         "%(person)s was warned: answers to known items are below the bar. Please look at the record."
@@ -53,6 +54,10 @@ SEVERAL: Final[dict[str, Promise]] = {
 }
 
 
+# Facts that are sentences themselves, if not what a person wrote.
+_SAID: Final = frozenset({"summary", "signal"})
+
+
 def sentence(notice: Notice) -> str:
     """Say what a person should know; an unknown kind as it stands."""
     several = int(notice.facts.get("count", 1)) > 1
@@ -60,7 +65,8 @@ def sentence(notice: Notice) -> str:
     template = (SEVERAL.get(kind) if several else None) or SENTENCES.get(kind)
     if template is None:
         return notice.kind.replace(".", ": ").replace("_", " ")
-    said = (str(template) % _Facts(notice.facts)).strip()
+    facts = {name: told(one) if name in _SAID else one for name, one in notice.facts.items()}
+    said = (str(template) % _Facts(facts)).strip()
     return gettext("%(said)s That was taken back.") % {"said": said} if notice.facts.get("undone") else said
 
 

@@ -254,7 +254,7 @@ def _through(version: GuidelineVersion, until: float) -> bool:
     from projects import migrating
 
     bulk = UUID(version.migration["bulk"])
-    act = audit.by(version.project, version.created_by, version.summary, bulk)
+    act = audit.by(version.project, version.created_by, version.said, bulk)
     if "merge" in version.migration:
         done = migrating.follow_merge(version, act, until)
     else:

@@ -15,7 +15,6 @@ from django.core.cache import caches
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, TextField
 from django.db.models.functions import Cast
-from django.utils.translation import gettext as _
 
 from projects import audit, queries
 from projects.models import (
@@ -30,6 +29,8 @@ from projects.models import (
     Resolution,
 )
 from projects.reasons import percent
+from projects.saying import Said
+from projects.saying import gettext as _
 from projects.signals import judgements_changed
 from projects.trust import escalation
 
@@ -80,8 +81,8 @@ def contradicted(look: Look) -> int:
         for item, share in doubts:
             if found >= left:
                 return found  # Tomorrow is another day: this piece is looked at again.
-            words = _("The model, which did not know it, gives this label %(share)s.")
-            found += _dispute(look, item, _Reason.MODEL, words % {"share": percent(share)})
+            words = _("The model, which did not know it, gives this label %(share)s.", share=percent(share))
+            found += _dispute(look, item, _Reason.MODEL, words)
         _near.set(_place(look), (items[-1].settled_at, items[-1].pk), None)
     return found
 
@@ -216,7 +217,7 @@ def _ask(look: Look, item: Item) -> bool:
 # --- what they share ---------------------------------------------------------------------------------------
 
 
-def _dispute(look: Look, item: Item, reason: str, words: str = "") -> bool:
+def _dispute(look: Look, item: Item, reason: str, words: Said | str = "") -> bool:
     """Hand an item to a lead, unless it moved on, a lead has decided it, or this was raised before."""
     from projects import settle
 

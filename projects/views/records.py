@@ -20,6 +20,7 @@ from projects.errors import Refused
 from projects.models import Membership, Resolution
 from projects.record_forms import TermsForm
 from projects.records import Line
+from projects.saying import Said
 from projects.trust import exclusion, standing, workload
 from projects.views import common
 
@@ -164,7 +165,7 @@ def _found(project_id: int, membership_id: int) -> Membership:
     return get_object_or_404(everybody, project_id=project_id, pk=membership_id)
 
 
-def _signs(member: Membership, line: Line) -> list[str]:
+def _signs(member: Membership, line: Line) -> list[Said]:
     return person_record.sentences(member.project, line.figures.signs)
 
 
