@@ -89,6 +89,7 @@ def _streams(policy: Policy) -> Iterator[tuple[str, str]]:
             yield "streams", _("The share of a stream lies between 0 and 1.")
             return
     if sum(row["share"] for row in rows) > 1 - MAIN_SHARE + 1e-9:
+        # xgettext:no-python-format
         yield "streams", _("Together these parts leave less than 5 % of a batch to the main rule.")
 
 

@@ -207,6 +207,7 @@ class MoreForm(forms.Form):
         shares = [found.get(field.name) or 0 for field in self.streams()]
         if sum(shares) > 1 - policy_checks.MAIN_SHARE + 1e-9:
             last = [field.name for field, share in zip(self.streams(), shares, strict=True) if share][-1]
+            # xgettext:no-python-format
             self.add_error(last, _("Together these parts leave less than 5 % of a batch to the main rule."))
         if found.get("stop_max_cost") and not found.get("stop_label_cost"):
             self.add_error("stop_label_cost", _("Say what an answer costs, or leave the limit empty."))

@@ -126,6 +126,8 @@ def faults(path: Path) -> Iterator[str]:
     yield from problems(entries)
     if path.with_suffix(".mo").read_bytes() != compiled(entries):
         yield "the compiled catalogue is another: scripts/translations compile"
+    if shutil.which("msgfmt") is not None:
+        yield from refused_by_gettext(path)
     if can_extract():
         wanted = {(entry.key, entry.plural) for entry in extracted(path.parent.parent.name) if entry.msgid}
         have = {(entry.key, entry.plural) for entry in entries if entry.msgid}
@@ -133,6 +135,15 @@ def faults(path: Path) -> Iterator[str]:
         yield from (
             f"in the catalogue, but used nowhere: {key[1]!r}" for key, _plural in sorted(have - wanted)
         )
+
+
+def refused_by_gettext(path: Path) -> Iterator[str]:
+    """Say what gettext itself finds wrong with a catalogue; what it only wonders about is left out."""
+    command = ["msgfmt", "--check", "--output-file", os.devnull, str(path)]
+    environment = {**os.environ, "LC_ALL": "C"}
+    done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)  # noqa: S603
+    if done.returncode:
+        yield from (line for line in done.stderr.splitlines() if "warning:" not in line)
 
 
 def main(arguments: list[str]) -> int:
