@@ -219,6 +219,28 @@ def test_labels_are_added_changed_moved_and_removed_in_place(client, ada):
     assert list(labelset.shown(project)) == [spam]
 
 
+def test_labels_that_are_there_already_are_named(client, ada):
+    project = draft(ada, labels=0)
+    add = reverse("labels-add", args=[project.pk])
+    client.post(add, {"lines": "Card lost\nRefund"}, headers=HTMX)
+    said = client.post(add, {"lines": "card lost\nCash\nREFUND\tback"}, headers=HTMX).content.decode()
+    assert "1 label added. card lost, REFUND are there already; left out." in said
+    said = client.post(add, {"lines": "Cash"}, headers=HTMX).content.decode()
+    assert "Nothing added: these labels are there already." in said
+
+
+def test_a_key_is_asked_for_only_where_keys_are_used(client, ada):
+    few, many = draft(ada, labels=10), draft(ada, labels=11)
+    pages = [client.get(reverse("setup", args=[one.pk, "labels"])).content.decode() for one in (few, many)]
+    assert [page.count("label-key") for page in pages] == [10, 0]
+    label = labelset.shown(many)[0]
+    client.post(
+        reverse("label-change", args=[many.pk, label.pk]), {"name": "new", "hue": "1", "key": label.key}
+    )
+    label.refresh_from_db()
+    assert label.name == "new"
+
+
 def test_a_taken_key_is_refused_beside_its_row_and_nothing_moves(client, ada):
     project = draft(ada)
     one, two = labelset.shown(project)

@@ -19,6 +19,8 @@ from projects.forms import LabelForm, LabelLinesForm
 from projects.models import Label, Membership, Project
 from projects.views import common
 
+MOST_NAMED = 8
+
 
 @require_POST
 @login_required
@@ -36,10 +38,23 @@ def add(request: HttpRequest, project_id: int) -> HttpResponse:
             # What was typed stays where it is.
             return common.said(request, str(refusal), common.REFUSED, place="add-problem")
         return _list(request, member, refused=str(refusal), status=common.REFUSED)
-    text = ngettext("%(count)s label added.", "%(count)s labels added.", len(added)) % {"count": len(added)}
+    return _list(request, member, _added(drafts, added))
+
+
+def _added(drafts: list[labelset.Draft], added: list[Label]) -> str:
+    """Say how many labels came, and which were left out."""
+    new = {label.name.casefold() for label in added}
+    left = {draft.name.casefold(): draft.name for draft in drafts if draft.name.casefold() not in new}
     if not added:
-        text = _("Nothing added: these labels are there already.")
-    return _list(request, member, text)
+        return _("Nothing added: these labels are there already.")
+    text = ngettext("%(count)s label added.", "%(count)s labels added.", len(added)) % {"count": len(added)}
+    if not left:
+        return text
+    told = ngettext(
+        "%(names)s is there already; left out.", "%(names)s are there already; left out.", len(left)
+    )
+    names = [*list(left.values())[:MOST_NAMED], *(["…"] if len(left) > MOST_NAMED else [])]
+    return f"{text} {told % {'names': ', '.join(names)}}"
 
 
 @require_POST
