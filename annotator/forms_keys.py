@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from annotator.models import User
 from projects import choosing, keymap
-from projects.models import Label
+from projects.models import Label, Project
 
 
 class KeysForm(forms.Form):
@@ -21,6 +21,7 @@ class KeysForm(forms.Form):
         keys = keymap.keys_of(user.keys)
         super().__init__(data, initial=keys)
         self.label_keys = label_keys(user)
+        self.picture_keys = label_keys(user, media=Project.Media.IMAGE)
         for row in keymap.shown(keys):
             self.fields[row.command] = forms.CharField(
                 label=row.name,  # type: ignore[arg-type]
@@ -34,18 +35,18 @@ class KeysForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         found = self.cleaned_data
         wanted = {command: keymap.tidy(key) for command, key in found.items()}
-        for command, fault in keymap.faults(wanted, self.label_keys).items():
+        for command, fault in keymap.faults(wanted, self.label_keys, self.picture_keys).items():
             self.add_error(command, fault)
         return wanted
 
     def yielding(self) -> dict[str, str]:
         """Say, by command, which label its present key answers with instead."""
-        keys = {command: str(self[command].value() or "") for command in self.fields}
-        return {
-            command: _("There this key answers instead: %(label)s.") % {"label": self.label_keys[key]}
-            for command, key in keys.items()
-            if key in self.label_keys
-        }
+        found = {}
+        for command in self.fields:
+            labels = self.picture_keys if command in keymap.OF_PICTURES else self.label_keys
+            if label := labels.get(keymap.tidy(str(self[command].value() or ""))):
+                found[command] = _("There this key answers instead: %(label)s.") % {"label": label}
+        return found
 
 
 def _attributes(command: str) -> dict[str, str]:
@@ -59,8 +60,11 @@ def _attributes(command: str) -> dict[str, str]:
     }
 
 
-def label_keys(user: User) -> dict[str, str]:
-    """Return what the keys of labels answer with where a person works: «Card» in Post."""
+def label_keys(user: User, **where: str) -> dict[str, str]:
+    """Return what the keys of labels answer with where a person works: «Card» in Post.
+
+    ``where`` says of which projects, by their fields.
+    """
     mine = Q(project__memberships__user=user, project__memberships__active=True)
     few = (
         Label.objects.filter(mine, retired_at=None)
@@ -69,9 +73,10 @@ def label_keys(user: User) -> dict[str, str]:
         .filter(number__lte=choosing.MOST_WITH_KEYS)
         .values("project")
     )
-    labels = Label.objects.filter(project__in=few, retired_at=None).exclude(key="").select_related("project")
+    projects = Project.objects.filter(pk__in=few, **where)
+    labels = Label.objects.filter(project__in=projects, retired_at=None).exclude(key="")
     return {
         keymap.tidy(label.key): _("“%(label)s” in %(project)s")
         % {"label": label.name, "project": label.project.name}
-        for label in labels.order_by("-project", "position")
+        for label in labels.select_related("project").order_by("-project", "position")
     }

@@ -30,6 +30,9 @@ COMMANDS: Final[Mapping[str, str]] = {
 RESERVED: Final = frozenset(key for key in COMMANDS.values() if not key.isdigit())
 DIGITS: Final = frozenset("123456789")
 
+# What only pictures have.
+OF_PICTURES: Final = frozenset({"zoom_in", "zoom_out", "zoom_reset"})
+
 # What each command is called, and what it does.
 WORDS: Final[Mapping[str, tuple[Promise, Promise]]] = {
     "undo": (gettext_lazy("Undo"), gettext_lazy("Take the last answer back, as often as you like")),
@@ -93,14 +96,20 @@ def clean(wanted: Mapping[str, str]) -> dict[str, str]:
     return {command: key for command, key in keys.items() if key != COMMANDS[command]}
 
 
-def faults(wanted: Mapping[str, str], labels: Mapping[str, str]) -> dict[str, str]:
+def faults(
+    wanted: Mapping[str, str], labels: Mapping[str, str], of_pictures: Mapping[str, str]
+) -> dict[str, str]:
     """Say in a sentence, by command, why a choice cannot be kept; empty: it can.
 
-    ``labels`` says by key which label it answers with, and where. A key that is the page's own is never
-    refused for a label: there the label wins.
+    ``labels`` says by key which label it answers with, and where; ``of_pictures`` likewise, of
+    pictures. A key that is the page's own is never refused for a label: there the label wins.
     """
     keys = {command: tidy(wanted.get(command, own)) for command, own in COMMANDS.items()}
-    found = {command: _fault(command, key, keys, labels) for command, key in keys.items() if key}
+    found = {
+        command: _fault(command, key, keys, of_pictures if command in OF_PICTURES else labels)
+        for command, key in keys.items()
+        if key
+    }
     return {command: fault for command, fault in found.items() if fault}
 
 

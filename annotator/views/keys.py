@@ -26,7 +26,7 @@ def keys(request: HttpRequest) -> HttpResponse:
     form = KeysForm(request.POST if request.method == "POST" else None, user)
     if form.is_valid():
         return _kept(request, user, keymap.clean(form.cleaned_data), _("Your keys are saved."))
-    yielding = {} if form.errors else form.yielding()
+    yielding = {name: text for name, text in form.yielding().items() if name not in form.errors}
     rows = [
         {"field": form[name], "default": key, "yields": yielding.get(name, "")}
         for name, key in keymap.COMMANDS.items()

@@ -8,13 +8,26 @@ function put(field, key) {
   field.dispatchEvent(new Event("input", { bubbles: true }));
 }
 
-// Two commands with one key are seen at once; the server says it in words.
+// Two commands with one key are told at once; where the server has said so already, once.
 function compare() {
   const keys = fields.map((field) => field.value.trim().toLowerCase());
   fields.forEach((field, at) => {
-    const twice = keys[at] !== "" && keys.indexOf(keys[at]) !== keys.lastIndexOf(keys[at]);
-    field.closest(".my-key").classList.toggle("twice", twice);
+    const row = field.closest(".my-key");
+    const other = fields.find((one, place) => place !== at && keys[at] && keys[place] === keys[at]);
+    const told = row.querySelector(".clash");
+    const text = other && !row.querySelector(".errorlist") ? form.dataset.twice.replace("{name}", other.labels[0].textContent) : "";
+    row.classList.toggle("twice", Boolean(other));
+    told.hidden = !text;
+    if (told.textContent !== text) told.textContent = text;
   });
+}
+
+// What the server said of a key holds no longer when it is another, nor of one that it clashed with.
+function outdated(row) {
+  for (const one of [row, ...form.querySelectorAll(".twice")]) {
+    one.querySelector(".errorlist")?.remove();
+    one.classList.remove("wrong");
+  }
 }
 
 form.addEventListener("keydown", (event) => {
@@ -31,6 +44,7 @@ form.addEventListener("input", (event) => {
   if (!event.target.matches(".key-field")) return;
   const signs = [...event.target.value.trim()];
   if (signs.length > 1) event.target.value = signs.at(-1).toLowerCase();
+  outdated(event.target.closest(".my-key"));
   compare();
 });
 form.addEventListener("focusin", (event) => { if (event.target.matches(".key-field")) event.target.select(); });
