@@ -15,6 +15,7 @@ from projects import audit, guidelines
 from projects.errors import Refused
 from projects.guidelines import News
 from projects.models import Item, Label, Project
+from projects.saying import gettext
 
 MOST: Final = 12
 LONGEST_TEXT: Final = 400
@@ -127,9 +128,9 @@ def words(row: dict[str, Any]) -> str:
 
 def _kept(held: Project, label: Label, actor: AbstractBaseUser, action: str, row: dict[str, Any]) -> Label:
     label.save(update_fields=["examples"])
-    summary = _("The examples of «%(name)s» were changed.") % {"name": label.name}
+    summary = gettext("The examples of «%(name)s» were changed.", name=label.name)
     guidelines.advance(held, actor, News(summary=summary))
-    facts = {"example": words(row), "fits": row["fits"], "number": row["item"]}
+    facts = {"example": row["text"] or None, "fits": row["fits"], "number": row["item"]}
     facts = {name: value for name, value in facts.items() if value is not None}
     gone = action.endswith("removed")
     before, after = (facts, None) if gone else (None, facts)
