@@ -106,7 +106,7 @@ def test_the_page_of_keys_is_linked_and_only_one_s_own(client):
     assert reverse("my-keys") in client.get(reverse("me")).content.decode()
     page = client.get(reverse("my-keys")).content.decode()
     assert re.search(r'<input[^>]*name="skip"[^>]*value="k"', page)
-    assert 'Otherwise <kbd dir="ltr">s</kbd>' in page
+    assert '· <span class="was">Otherwise <kbd dir="ltr">s</kbd>' in page
 
 
 def test_the_labelling_page_shows_and_tells_a_person_s_own_keys(client):
@@ -139,6 +139,20 @@ def test_a_label_s_key_wins_over_a_command_and_the_page_says_so(client):
     assert "There this key answers instead" in client.get(reverse("my-keys")).content.decode()
 
 
+def test_zooming_yields_to_labels_of_pictures_alone_and_says_so_beside_an_error(client):
+    texts, pictures = (
+        make_project(f"Of {media}", labels=10, items=3, media=media) for media in ("text", "image")
+    )
+    for project in (texts, pictures):
+        project.labels.filter(position=9).update(key="0")
+    user = make_member(texts, "Ann").user
+    assert "There this key answers" not in save(client, user, skip="u").content.decode()
+    make_member(pictures, user)
+    page = save(client, user, skip="u").content.decode()
+    assert "There this key answers instead: “label 9” in Of image." in page
+    assert "too. Choose another" in page
+
+
 def test_what_finds_labels_is_told_where_they_are_found_by_typing(client):
     project = make_project(labels=12, items=3)
     project.labels.filter(position=0).update(group="A / B", synonyms=["other"], description="x" * 400)
@@ -152,7 +166,9 @@ def test_groups_are_read_like_a_tree():
     project = make_project(labels=["car", "oak", "loose", "bus", "fir"])
     for name, group in [("car", "Things / Cars"), ("oak", "Trees"), ("bus", "Things"), ("fir", "Trees")]:
         project.labels.filter(name=name).update(group=group)
-    sections = grouped(project.labels.order_by("position"))
+    labels = project.labels.order_by("position")
+    assert [section.labels for section in grouped(labels, False)] == [list(labels)]
+    sections = grouped(labels, True)
     shown = [(section.name, section.level, [label.name for label in section.labels]) for section in sections]
     assert shown == [
         ("", 0, ["loose"]),

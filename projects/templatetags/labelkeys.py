@@ -24,8 +24,13 @@ class Section(NamedTuple):
 
 
 @register.filter
-def grouped(labels: Iterable[Label]) -> list[Section]:
-    """Return labels by group as a tree is read: those in no group first, a group before what is in it."""
+def grouped(labels: Iterable[Label], find: bool) -> list[Section]:
+    """Return labels by group as a tree is read: those in no group first, a group before what is in it.
+
+    Where labels are not found by typing all are in one section, as the admin ordered them.
+    """
+    if not find:
+        return [Section("", "", 0, list(labels))]
     sections = {"": Section("", "", 0, [])}
     below: dict[str, list[str]] = {"": []}
     for label in labels:
