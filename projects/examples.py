@@ -8,13 +8,13 @@ from typing import Any, Final
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from projects import audit, guidelines
 from projects.errors import Refused
 from projects.guidelines import News
-from projects.models import Item, Label, Project
+from projects.models import Item, Label, Project, QueueEntry
 from projects.saying import gettext
 
 MOST: Final = 12
@@ -64,7 +64,9 @@ def of(project: Project, labels: Iterable[Label]) -> list[Help]:
     numbers = {row["item"] for one in found for row in one.label.examples if row.get("item")}
     free: dict[int, bool] = {}
     if numbers:
-        items = Item.objects.filter(_FREE, project=project, number__in=numbers)
+        items = Item.objects.filter(
+            _FREE, ~Exists(_asking(OuterRef("pk"))), project=project, number__in=numbers
+        )
         free = {number: bool(image) for number, image in items.values_list("number", "image")}
     for one in found:
         for row in one.label.examples:
@@ -84,7 +86,14 @@ def refusal(item: Item) -> str:
         return _("This item measures how far people agree: nobody may be told its answer. Choose another.")
     if item.state != Item.State.SETTLED:
         return _("This item is not settled: who has still to answer would be told how. Choose another one.")
+    if _asking(item.pk).exists():
+        return _("This item is being asked again: who has still to answer would be told how. Choose another.")
     return ""
+
+
+def _asking(item: int | OuterRef) -> QuerySet[QueueEntry]:
+    """What asks about an item now: a settled one is asked again by a lead, as a check, or for a card."""
+    return QueueEntry.objects.filter(item=item, state=QueueEntry.State.LIVE)
 
 
 @transaction.atomic

@@ -3,11 +3,11 @@
 import pytest
 from django.urls import reverse
 
-from projects import examples, labelset
+from projects import examples, labelset, queue
 from projects.errors import Refused
 from projects.examples import Example
 from projects.labelset import Draft
-from projects.models import Event, Item, Label, Membership, Project
+from projects.models import Event, Item, Label, Membership, Project, QueueEntry
 from tests.factories import (
     answer,
     make_admin,
@@ -120,6 +120,19 @@ def test_an_example_that_became_a_known_item_is_shown_no_more():
     assert [one.count for one in examples.of(project, [label])] == [1]
     Item.objects.filter(pk=item.pk).update(gold=[[label.pk]])
     assert examples.of(project, [label]) == []
+
+
+@pytest.mark.parametrize("stream", ["check", "again", "card_check"])
+def test_an_item_that_is_asked_again_is_no_example_until_it_is_answered(stream):
+    project = make_project(items=1)
+    item, label, lea = settled(project), project.labels.first(), make_lead(project).user
+    label = examples.add(label, lea, Example(True, "", item.number))
+    queue.ask_again(item, pick=queue.Pick(item.pk, stream))
+    assert examples.of(project, [label]) == []
+    with pytest.raises(Refused, match="asked again"):
+        examples.add(project.labels.last(), lea, Example(True, "", item.number))
+    QueueEntry.objects.filter(item=item).update(state="done")
+    assert [one.count for one in examples.of(project, [label])] == [1]
 
 
 def test_the_same_example_and_one_too_many_are_refused():
