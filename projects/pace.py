@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from projects import queries, shifts
-from projects.models import Annotation, Membership, Policy
+from projects.models import Annotation, Assignment, Membership, Policy, QueueEntry
 
 # Few people give more judgements in a day, and nobody so many; older ones are not looked at.
 MANY: Final = 500
@@ -136,9 +136,19 @@ def midnight(at: datetime, zone: str = "") -> datetime:
 
 
 def _left(membership: Membership, policy: Policy, labelled: int) -> tuple[int, int]:
-    """Items that may still come to this person: an equal share at least, all that are open at most."""
-    high = max(0, membership.project.item_count - labelled)
-    low = math.ceil(high / max(1, queries.crew(membership.project_id).count()))
+    """Items that may still come to this person: an equal share at least, all that are open at most.
+
+    What the person has answered already and others have not does not come again.
+    """
+    left = max(0, membership.project.item_count - labelled)
+    share = math.ceil(left * policy.overlap / max(1, queries.crew(membership.project_id).count()))
+    waiting = Assignment.objects.filter(
+        annotator_id=membership.user_id,
+        project_id=membership.project_id,
+        state=Assignment.State.SUBMITTED,
+        entry__state=QueueEntry.State.LIVE,
+    ).count()
+    low, high = max(0, min(share, left) - waiting), max(0, left - waiting)
     most = membership.quota if membership.quota is not None else policy.person_most or None
     limit = high if most is None else max(0, most - membership.answered)
     return min(low, limit), min(high, limit)
