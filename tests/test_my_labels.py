@@ -214,6 +214,18 @@ def test_nobody_changes_or_opens_what_another_said(client, project):
     assert Annotation.objects.count() == 1
 
 
+def test_the_note_of_a_flag_does_not_become_that_of_an_answer(client, project):
+    member = make_member(project)
+    said_by(member, "flag")
+    client.force_login(member.user)
+    form = {"item": project.items.get(number=1).pk, "label": project.labels.first().pk}
+    client.post(reverse("my-labels", args=[project.pk]), {**form, "submission": str(uuid4())})
+    assert list(Annotation.objects.order_by("pk").values_list("kind", "note")) == [
+        ("flag", "why this?"),
+        ("answer", ""),
+    ]
+
+
 @pytest.mark.parametrize("name", ["my-labels", "my-again"])
 def test_strangers_and_former_members_find_nothing(client, project, name):
     member = make_member(project)

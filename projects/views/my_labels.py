@@ -159,7 +159,7 @@ def _changed(request: HttpRequest, member: Membership) -> HttpResponse:
 
 
 def _submission(request: HttpRequest, entry: mine.Entry) -> actions.Submission:
-    """What was chosen in a row: labels, none of them, or can't tell. The note stays as it was."""
+    """What was chosen in a row: labels, none of them, or can't tell. The note stays, but a flag's."""
     chosen = request.POST.getlist("label")
     labels = tuple(int(pk) for pk in chosen if pk.isascii() and pk.isdigit() and len(pk) < 19)
     try:
@@ -168,5 +168,9 @@ def _submission(request: HttpRequest, entry: mine.Entry) -> actions.Submission:
         key = uuid4()
     kind = _Kind.CANT_TELL if _Kind.CANT_TELL in chosen else _Kind.ANSWER
     return actions.Submission(
-        id=key, item_id=entry.item, kind=kind, labels=labels if kind == _Kind.ANSWER else (), note=entry.note
+        id=key,
+        item_id=entry.item,
+        kind=kind,
+        labels=labels if kind == _Kind.ANSWER else (),
+        note="" if entry.kind == _Kind.FLAG else entry.note,
     )
