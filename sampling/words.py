@@ -11,11 +11,14 @@ import logging
 import re
 import time
 import unicodedata
+import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
+from zipfile import BadZipFile
 
 import numpy as np
 from django.conf import settings
+from django.db import transaction
 from threadpoolctl import threadpool_limits
 
 from projects import reasons
@@ -36,6 +39,8 @@ MOST: Final = 5
 LEAST: Final = 0.02
 # Texts with so many words are asked about together.
 TOGETHER: Final = 400
+# What opening kept features or a kept model may end in where files are gone, cut short or of another make.
+UNREADABLE: Final = (ValueError, OSError, KeyError, EOFError, BadZipFile, zlib.error)
 # Scripts that write words without spaces between them: each sign counts as one.
 _CLOSE: Final = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]"
@@ -110,7 +115,7 @@ def after(round_: Round) -> int:
     try:
         with threadpool_limits(settings.WORKER_THREADS):
             return _mark(Predictor.of(project), round_.number, time.monotonic() + SECONDS)
-    except (Refused, ValueError, OSError) as error:
+    except (Refused, *UNREADABLE) as error:
         log.warning("Words of round %s of project %s stay unmarked: %s", round_.number, project.pk, error)
         return 0
 
@@ -135,7 +140,7 @@ def _pieces(project: Project, number: int) -> Iterator[Piece]:
     piece: Piece = []
     for entry in entries.select_related("item"):
         words = spans(entry.item.text) if len(entry.item.text) <= LONGEST else []
-        if 1 < len(words) <= LONGEST_WORDS:
+        if 1 < len(words) <= LONGEST_WORDS and reasons.top(entry.reason):
             piece.append((entry, words))
         if sum(len(theirs) for _entry, theirs in piece) >= TOGETHER:
             yield piece
@@ -167,7 +172,12 @@ def _of_one(proba: FloatArray, position: int, words: Sequence[Span], *, multi: b
     return [words[place] for place in weighty(ahead).tolist()] if ahead[0] > 0 else []
 
 
+@transaction.atomic
 def _keep(entry: QueueEntry, words: list[Span]) -> int:
     """Write them down, unless the item is asked for another reason by now."""
-    reason = {**entry.reason, "words": [list(word) for word in words]}
-    return QueueEntry.objects.filter(pk=entry.pk, stream=entry.stream).update(reason=reason)
+    held = QueueEntry.objects.select_for_update(no_key=True).filter(pk=entry.pk, stream=entry.stream).first()
+    if held is None or held.reason != entry.reason:
+        return 0
+    held.reason["words"] = [list(word) for word in words]
+    held.save(update_fields=["reason"])
+    return 1

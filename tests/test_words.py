@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zipfile import BadZipFile
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,6 +13,7 @@ from projects.models import Project, QueueEntry
 from projects.suggesting import STREAMS
 from sampling import rounds, words
 from sampling.models import Round
+from sampling.predicting import Predictor
 from tests.factories import make_items
 from tests.loops import label, live, turn, wish, with_model
 
@@ -149,6 +152,33 @@ def test_an_item_that_is_asked_for_another_reason_meanwhile_keeps_that_one(learn
     assert words._keep(entry, [(0, 3)]) == 0
     entry.refresh_from_db()
     assert entry.reason == {"why": "lead_asked"}
+
+
+@pytest.mark.django_db
+def test_a_reason_that_changed_meanwhile_is_left_as_it_is(learnt):
+    entry = marked(learnt)[0]
+    QueueEntry.objects.filter(pk=entry.pk).update(reason={**entry.reason, "note": "look here"})
+    assert words._keep(entry, [(0, 3)]) == 0
+    assert QueueEntry.objects.get(pk=entry.pk).reason["note"] == "look here"
+
+
+@pytest.mark.django_db
+def test_an_opinion_about_no_label_is_passed_over(learnt):
+    entry = marked(learnt)[0]
+    reason = {**entry.reason, "top": []}
+    QueueEntry.objects.filter(pk=entry.pk).update(reason=reason)
+    words.after(learnt.rounds.latest("number"))
+    assert QueueEntry.objects.get(pk=entry.pk).reason == reason
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("error", [KeyError("idf"), BadZipFile("cut short"), EOFError()])
+def test_features_that_cannot_be_read_leave_a_published_round_as_it_is(learnt, monkeypatch, error):
+    def broken(*_args):
+        raise error
+
+    monkeypatch.setattr(Predictor, "proba", broken)
+    assert words.after(learnt.rounds.latest("number")) == 0
 
 
 @pytest.mark.django_db
