@@ -125,24 +125,6 @@ def bars(
     return Chart(title, svg, [name_label, value_label], table)
 
 
-def sparkline(values: Sequence[float], *, title: str, value_format: Format = plain) -> Chart:
-    """Draw a word-sized curve without axes; its last value is marked."""
-    rows = [[str(place), value_format(value)] for place, value in enumerate(values, 1)]
-    if not values:
-        return Chart(title, mark_safe(""), [])
-    low, span = min(values), (max(values) - min(values)) or 1.0
-    step = 112 / max(len(values) - 1, 1)
-    spots = [(4 + step * at, 24 - 20 * (value - low) / span) for at, value in enumerate(values)]
-    path = " ".join(f"{_n(x)},{_n(y)}" for x, y in spots)
-    x, y = spots[-1]
-    body = (
-        f'<polyline class="curve" points="{path}"/><circle class="dot-last" cx="{_n(x)}" cy="{_n(y)}" r="3"/>'
-    )
-    head = f"<title>{escape(title)}: {escape(value_format(values[-1]))}</title>"
-    svg = f'<svg class="chart spark" role="img" viewBox="0 0 120 28">{head}{body}</svg>'
-    return Chart(title, mark_safe(svg), ["", title], rows)  # noqa: S308 - every word in it is escaped
-
-
 def ticks(low: float, high: float, most: int = 5) -> list[float]:
     """Return at most ``most`` + 1 round numbers that lie between ``low`` and ``high``."""
     if not (math.isfinite(low) and math.isfinite(high)) or high <= low:
