@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
@@ -13,6 +14,7 @@ from django.urls import reverse
 from django_htmx.http import HttpResponseClientRedirect
 
 from projects import choosing, keymap, labelset, uploads
+from projects.errors import Refused
 from projects.models import Membership, Project, Upload
 
 REFUSED = 409
@@ -45,6 +47,18 @@ def said(request: HttpRequest, text: str, status: int = 200, **context: Any) -> 
     response = render(request, "projects/_said.html", {"text": text, **context}, status=status)
     response["HX-Reswap"] = "none"
     return response
+
+
+def kept(request: HttpRequest, form: BaseForm, save: Callable[[], str]) -> bool:
+    """Save what a form that was sent holds, and say what ``save`` says; a refusal stands with the form."""
+    if request.method != "POST" or not form.is_valid():
+        return False
+    try:
+        say(request, save())
+    except Refused as refusal:
+        form.add_error(None, str(refusal))
+        return False
+    return True
 
 
 def panel(project: Project, upload: Upload | None = None) -> dict[str, Any]:

@@ -56,17 +56,8 @@ def loop(request: HttpRequest, project_id: int) -> HttpResponse:
     member = access.as_admin(request.user, project_id)
     project = member.project
     form = PolicyForm(request.POST or None, instance=project.policy)
-    if request.method == "POST" and form.is_valid():
-        try:
-            before = project.policy.version
-            reason = form.cleaned_data["reason"]
-            after = policies.change(project, common.person(request), form.changes(), reason).version
-        except Refused as refusal:
-            form.add_error(None, str(refusal))
-        else:
-            said = _("Version %(number)s is in force.") if after != before else _("Nothing was changed.")
-            common.say(request, said % {"number": after} if after != before else said)
-            return redirect("settings-loop", project_id)
+    if common.kept(request, form, lambda: _loop_kept(request, project, form)):
+        return redirect("settings-loop", project_id)
     context = common.page(member, tab="loop", form=form, versions=policies.versions(project))
     status = _status(form.errors) if form.more.is_valid() else common.INVALID
     return render(request, "projects/settings/loop.html", context, status=status)
@@ -79,17 +70,8 @@ def quality(request: HttpRequest, project_id: int) -> HttpResponse:
     member = access.as_admin(request.user, project_id)
     project, policy = member.project, member.project.policy
     form = QualityForm(request.POST or None, instance=project.policy, project=project)
-    if request.method == "POST" and form.is_valid():
-        try:
-            with transaction.atomic():
-                setup.describe(project, common.person(request), form.of_project())
-                reason = form.cleaned_data["reason"]
-                after = policies.change(project, common.person(request), form.changes(), reason).version
-        except Refused as refusal:
-            form.add_error(None, str(refusal))
-        else:
-            common.say(request, _("Version %(number)s is in force.") % {"number": after})
-            return redirect("settings-quality", project_id)
+    if common.kept(request, form, lambda: _quality_kept(request, project, form)):
+        return redirect("settings-quality", project_id)
     estimate = project.estimates.order_by("-version").first()
     # Counting takes seconds in a large project: only where somebody asks.
     changes = estimates.consequences(project) if estimate and "compare" in request.GET else {}
@@ -143,6 +125,22 @@ def danger(request: HttpRequest, project_id: int) -> HttpResponse:
     return render(
         request, "projects/settings/danger.html", common.page(member, tab="danger", form=ReasonForm())
     )
+
+
+def _loop_kept(request: HttpRequest, project: Project, form: PolicyForm) -> str:
+    before, reason = project.policy.version, form.cleaned_data["reason"]
+    after = policies.change(project, common.person(request), form.changes(), reason).version
+    if after == before:
+        return _("Nothing was changed.")
+    return _("Version %(number)s is in force.") % {"number": after}
+
+
+@transaction.atomic
+def _quality_kept(request: HttpRequest, project: Project, form: QualityForm) -> str:
+    setup.describe(project, common.person(request), form.of_project())
+    reason = form.cleaned_data["reason"]
+    after = policies.change(project, common.person(request), form.changes(), reason).version
+    return _("Version %(number)s is in force.") % {"number": after}
 
 
 def _added(request: HttpRequest, project: Project, form: SourceForm) -> Upload:

@@ -10,7 +10,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from projects import access, policies, setup, suggesting
-from projects.errors import Refused
 from projects.models import Project
 from projects.policy_labelling import WAYS, LabellingForm
 from projects.views import common
@@ -23,14 +22,8 @@ def labelling(request: HttpRequest, project_id: int) -> HttpResponse:
     member = access.as_admin(request.user, project_id)
     project, policy = member.project, member.project.policy
     form = LabellingForm(request.POST or None, instance=project.policy, project=project)
-    if request.method == "POST" and form.is_valid():
-        try:
-            changed = _save(request, project, form)
-        except Refused as refusal:
-            form.add_error(None, str(refusal))
-        else:
-            common.say(request, changed)
-            return redirect("settings-labelling", project_id)
+    if common.kept(request, form, lambda: _save(request, project, form)):
+        return redirect("settings-labelling", project_id)
     context = common.page(
         member,
         tab="labelling",
