@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils.timezone import now
 
-from projects import actions, queue, returning, settle
+from projects import actions, cards, queries, queue, returning, settle
 from projects.models import Annotation, Assignment, Dispute, Membership, QueueEntry
 from tests.factories import answer, hand, make_items, make_lead, make_member, make_project, submission
 
@@ -216,3 +216,40 @@ def test_a_crowd_at_once_keeps_to_the_places_and_loses_nothing(places):
     assert not QueueEntry.objects.filter(state="live").exists()
     answered = sum(Membership.objects.values_list("answered", flat=True))
     assert answered == Annotation.objects.count() == places * (90 // places)
+
+
+@pytest.fixture
+def slow_entries():
+    """Let each new entry take a while, so that two who add several meet in the middle."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql"
+            " AS 'BEGIN PERFORM pg_sleep(0.05); RETURN NEW; END'"
+        )
+        cursor.execute(
+            "CREATE TRIGGER slowly BEFORE INSERT ON projects_queueentry"
+            " FOR EACH ROW EXECUTE FUNCTION slowly()"
+        )
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("DROP FUNCTION slowly CASCADE")
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite lets one write at a time")
+@pytest.mark.parametrize("ways", ["deal lease", "deal publish", "lease publish"])
+def test_two_who_add_the_same_items_in_another_order_never_wait_for_each_other(slow_entries, ways):
+    project = make_project(items=9, policy={"bulk": True, "gold_share": 0.0, "agreement_share": 0.0})
+    first, *others = project.items.order_by("-shuffle")
+    ann, ben = make_member(project), make_member(project)
+    entry = hand(ann, first).entry
+    reason = {"why": "first", "alike": [item.pk for item in others]}
+    QueueEntry.objects.filter(pk=entry.pk).update(stream="strategy", reason=reason)
+    picks = [queue.Pick(item.pk, "strategy") for item in (others if "lease" in ways else others[::-1])]
+    acts = {
+        "deal": lambda: cards.deal(ann, queries.rules(project), first.pk),
+        "lease": lambda: queue.lease(ben, 5),
+        "publish": lambda: queue.publish(project, picks, 1),
+    }
+    together(*[acts[way] for way in ways.split()])
+    live = Counter(QueueEntry.objects.filter(state="live").values_list("item", flat=True))
+    assert set(live.values()) == {1}

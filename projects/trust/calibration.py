@@ -51,6 +51,8 @@ def begin(project: Project) -> int:
     Does nothing where the batch is full, where the policy asks for none, or where people have begun. Call it
     inside a transaction.
     """
+    from projects import queue
+
     policy = project.policy
     if not policy.calibration or project.state != Project.State.ACTIVE or project.annotations.exists():
         return 0
@@ -75,7 +77,7 @@ def begin(project: Project) -> int:
         )
         for at, pk in enumerate(ids)
     ]
-    QueueEntry.objects.bulk_create(entries, ignore_conflicts=True)
+    queue.insert(entries)
     if ids:
         audit.record(project, None, "calibration.begun", after={"items": len(ids), "people": people})
     return len(ids)
