@@ -3,6 +3,11 @@
 Every item of a card is leased and stored like any other; what was given together has a common id (``bulk``).
 A keyed draw, the item's own, has some of what was settled so asked once more, singly: another person, or
 where nobody else is left the same one a while later. Equal answers confirm; others go the way of votes.
+
+**Known items stay unknown.** None of them has look-alikes, so an item without them must be nothing special.
+Of what has some, a share is asked singly all the same, drawn for each person and item and never smaller than
+the rate at which known items come at its highest (see ``projects.suggesting``). By the same draw these are
+blind, too: what comes with neither suggestion nor look-alikes is as likely one of them as a known item.
 """
 
 from __future__ import annotations
@@ -18,12 +23,12 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from projects import audit, changing, draws, queries, queue, returning, serving
+from projects import audit, changing, draws, queries, queue, returning, serving, suggesting
 from projects.errors import Refused
 from projects.leasing import hand_over
 from projects.models import Annotation, Assignment, Dispute, Item, Membership, Policy, Project, QueueEntry
 from projects.queries import Rules
-from projects.trust import escalation, qualification, workload
+from projects.trust import escalation, gold, qualification, workload
 
 _Stream = QueueEntry.Stream
 _Live = QueueEntry.State.LIVE
@@ -40,16 +45,44 @@ _VOTED: Final = (Item.Source.SINGLE, Item.Source.CONSENSUS)
 _DROPPED: Final = {"alike", "top", "disagreement"}
 
 
-def alike(rules: Rules, entry: QueueEntry) -> int:
+def alike(membership: Membership, rules: Rules, assignment: Assignment) -> int:
     """How many look-alikes a round found for an item in hand; 0 where it is to be labelled singly."""
-    if not rules.policy.bulk or entry.stream in SINGLY:
+    entry = assignment.entry
+    found = entry.reason.get("alike", ()) if rules.policy.bulk and entry.stream not in SINGLY else ()
+    if not found or not _fits(assignment.item) or _withheld(membership, rules.policy, assignment):
         return 0
-    return min(len(entry.reason.get("alike", ())), MOST - 1)
+    return min(len(found), MOST - 1)
 
 
-def mark(bulk: UUID | None, item: Item, entry: QueueEntry) -> UUID | None:
-    """The id of what was given together, as it is kept: none on an item that never comes on a card."""
-    return bulk if entry.stream not in SINGLY and _fits(item) else None
+def _withheld(membership: Membership, policy: Policy, assignment: Assignment) -> bool:
+    share = min(suggesting.MOST_BLIND, gold.EARLY_TIMES * policy.gold_share)
+    return draws.blind(membership.project.seed, membership.user_id, assignment.item_id, share)
+
+
+def mark(bulk: UUID | None, policy: Policy, assignment: Assignment) -> UUID | None:
+    """The id of what was given together, as it is kept: a browser's word alone makes no card.
+
+    An entry that was made for a card, or that found look-alikes, proves one even where the policy has none
+    any more. One that a round picked for itself may have come on the card of another item.
+    """
+    entry = assignment.entry
+    if bulk is None or entry.stream in SINGLY or not _fits(assignment.item):
+        return None
+    if entry.stream == _Stream.CARD or entry.reason.get("alike"):
+        return bulk
+    return bulk if policy.bulk and _beside(bulk, assignment) else None
+
+
+def _beside(bulk: UUID, assignment: Assignment) -> bool:
+    """Whether it is a look-alike of what the same person holds, or said in the same act."""
+    whose = {"project_id": assignment.project_id, "annotator_id": assignment.annotator_id}
+    mine = Assignment.objects.filter(**whose)
+    act = Annotation.objects.filter(**whose, bulk=bulk).values("item")
+    return any(
+        assignment.item_id in reason.get("alike", ())
+        for found in (mine.filter(state=_State.LEASED), mine.filter(item__in=act))
+        for reason in found.values_list("entry__reason", flat=True)
+    )
 
 
 def _fits(item: Item) -> bool:
@@ -109,7 +142,7 @@ def deal(membership: Membership, rules: Rules, item_id: int, at: datetime | None
 def _wanted(membership: Membership, rules: Rules, first: Assignment) -> list[int]:
     """The ids of what a round found alike, where this person may label it together now."""
     project = membership.project
-    if not alike(rules, first.entry) or not _fits(first.item) or project.state != Project.State.ACTIVE:
+    if not alike(membership, rules, first) or project.state != Project.State.ACTIVE:
         return []
     if qualification.of(membership, rules.policy) is not None:
         return []
@@ -188,8 +221,7 @@ def _queue(policy: Policy, first: QueueEntry, items: Sequence[Item]) -> None:
                 free=places,
             )
         )
-    # Somebody's fallback may queue the same item at this moment: the first one stands.
-    QueueEntry.objects.bulk_create(entries, ignore_conflicts=True)
+    queue.insert(entries)
 
 
 def _withdraw(item_ids: Iterable[int]) -> None:

@@ -154,8 +154,14 @@ def answer(
     at: datetime | None = None,
     **fields: Any,
 ) -> actions.Verdict:
-    """Give the item to a person and hand in their judgement; insist that it was stored."""
-    hand(membership, item)
+    """Give the item to a person and hand in their judgement; insist that it was stored.
+
+    With ``bulk`` it came on a card.
+    """
+    held = hand(membership, item)
+    if fields.get("bulk"):
+        random = QueueEntry.objects.filter(pk=held.entry_id, stream=QueueEntry.Stream.RANDOM)
+        random.update(stream=QueueEntry.Stream.CARD)
     (verdict,) = actions.submit(membership, [submission(item, *labels, kind=kind, **fields)], at)
     assert verdict.status == "stored", verdict
     return verdict

@@ -22,7 +22,8 @@ ALIKE = 15
 
 def make(items: int = 20, **policy) -> Project:
     """A project whose first item has the next fifteen as its look-alikes."""
-    plain = {"holdout_share": 0.0, "agreement_share": 0.0, "bulk": True, "bulk_check": 0.0}
+    plain = {"holdout_share": 0.0, "agreement_share": 0.0, "gold_share": 0.0}
+    plain |= {"bulk": True, "bulk_check": 0.0}
     project = make_project(items=items, policy={**plain, **policy})
     first, *others = project.items.order_by("number")
     reason = {"why": "first", "round": 1, "alike": [one.pk for one in others[:ALIKE]]}
@@ -227,12 +228,12 @@ def test_a_tenth_is_drawn_by_the_item_alone_whoever_says_what():
     drawn = []
     for position in (0, 1):
         project = make(items=200, bulk_check=0.1)
-        QueueEntry.objects.filter(project=project).update(
-            reason={"alike": [one.pk for one in items(project)[1:12]]}
-        )
         member = begin(project)
         for item in items(project):
             hand(member, item)
+        QueueEntry.objects.filter(project=project).update(
+            reason={"alike": [one.pk for one in items(project)[1:12]]}
+        )
         label_together(member, items(project), position)
         drawn.append({one.item.number for one in checks(project)})
     assert drawn[0] == drawn[1]
@@ -368,6 +369,7 @@ def test_times_and_runs_of_cards_are_no_signs_of_haste():
     member = begin(project)
     for item in items(project):
         hand(member, item)
+    QueueEntry.objects.filter(stream=Stream.RANDOM).update(stream=Stream.CARD)
     label_together(member, items(project))
     (figures,) = records.team(project, project.policy).values()
     assert figures.signs == []
@@ -418,6 +420,13 @@ def test_what_no_page_of_ours_sends_is_refused(client, body):
     member = begin(make())
     client.force_login(member.user)
     assert ask(client, member, **body).status_code == 422
+
+
+def test_a_body_of_brackets_alone_is_refused(client):
+    member = begin(make())
+    client.force_login(member.user)
+    address = reverse("together", args=[member.project_id])
+    assert client.post(address, "[" * 200_000, content_type="application/json").status_code == 422
 
 
 # --- many at once ---

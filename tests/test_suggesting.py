@@ -15,7 +15,7 @@ from django.utils.timezone import now
 from projects import actions, policies, queries, suggesting
 from projects.errors import Refused
 from projects.models import Annotation, Assignment, Item, Label, Membership, Project, QueueEntry
-from tests.factories import hand, make_items, make_member, make_project, submission
+from tests.factories import answer, hand, make_items, make_member, make_project, submission
 
 pytestmark = pytest.mark.django_db
 Stream = QueueEntry.Stream
@@ -215,9 +215,13 @@ def test_nothing_is_kept_where_nothing_may_be_suggested(stream):
 def test_nothing_is_kept_without_a_script_or_on_a_card():
     _project, member, (a, *_rest) = make("always")
     assert answered(member, picked(member), a, None) is None
-    row = {"id": str(uuid4()), "item": 1, "kind": "answer", "labels": [1], "bulk": str(uuid4())}
-    (parsed,) = actions.parse([{**row, "suggestion": {"how": "always", "ms": 0}}])
-    assert parsed.suggestion is None
+    (card,) = make_items(member.project, 1)
+    met = suggesting.parse({"how": "always", "ms": 0})
+    answer(member, card, a, bulk=uuid4(), suggestion=met)
+    assert Annotation.objects.get(item=card).suggestion is None
+    single = picked(member)
+    answer(member, single.item, a, bulk=uuid4(), suggestion=met)
+    assert Annotation.objects.get(item=single.item).suggestion["how"] == "always"
 
 
 def test_a_correction_counts_as_made_with_it_in_view():

@@ -21,7 +21,8 @@ LONG = "My card has not come. " * 40
 
 def make(**fields) -> Project:
     """A project whose first item has look-alikes; no round comes between: its features are never there."""
-    policy = {"holdout_share": 0.0, "agreement_share": 0.0, "bulk": True, "bulk_check": 0.0}
+    policy = {"holdout_share": 0.0, "agreement_share": 0.0, "gold_share": 0.0}
+    policy |= {"bulk": True, "bulk_check": 0.0}
     fields = {"labels": ["card", "cash", "fee"], "items": [*TEXTS, LONG], "featurizer": "onnx:none", **fields}
     project = make_project(policy=policy, **fields)
     first, *others = project.items.order_by("number")
