@@ -139,6 +139,13 @@ def test_strangers_find_nothing(client, name):
     assert response.status_code == 404
 
 
+@pytest.mark.parametrize("name", ["label", "work", "together", "project"])
+def test_a_project_of_a_number_beyond_every_database_is_not_found(client, name):
+    client.force_login(make_user())
+    address = reverse(name, args=[7]).replace("7", "9" * 30)
+    assert client.post(address, "{}", "application/json").status_code == 404
+
+
 def test_former_members_find_nothing(client):
     project = make_project(items=1)
     member = signed_in(client, project)
@@ -164,7 +171,17 @@ def test_one_person_cannot_answer_for_another(client):
 
 @pytest.mark.parametrize(
     "body",
-    ["", "{", "[]", "7", '{"want": "x"}', '{"have": 3}', '{"submissions": 3}', '{"submissions": [{}]}'],
+    [
+        "",
+        "{",
+        "[" * 200_000,
+        "[]",
+        "7",
+        '{"want": "x"}',
+        '{"have": 3}',
+        '{"submissions": 3}',
+        '{"submissions": [{}]}',
+    ],
 )
 def test_rubbish_is_refused_in_words(client, body):
     project = make_project(items=1)

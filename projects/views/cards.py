@@ -32,7 +32,7 @@ def together(request: HttpRequest, project_id: int) -> JsonResponse:
     member = access.membership(request.user, project_id)
     try:
         item_id, back, user = _read(request)
-    except ValueError:
+    except (ValueError, RecursionError):
         return JsonResponse({"message": _("The request could not be read. Reload the page.")}, status=INVALID)
     if user != request.user.pk:
         return JsonResponse({"message": "signed in as somebody else", "signed_in": True}, status=401)
@@ -61,7 +61,7 @@ def _shown(member: Membership, rules: queries.Rules, dealt: list[Assignment]) ->
 
 
 def _read(request: HttpRequest) -> tuple[int, list[int] | None, int]:
-    """Read the body. Raises ValueError for what no page of ours sends."""
+    """Read the body. Raises ValueError, or RecursionError, for what no page of ours sends."""
     body = json.loads(request.body)
     if not isinstance(body, dict):
         raise ValueError("the body is an object")
