@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import numpy as np
 import pytest
+from django.core.cache import cache
 from django.urls import reverse
 from django.utils.timezone import now
 from hypothesis import given
@@ -139,7 +140,17 @@ def item_of(world: World, **fields: Any) -> Item:
 
 
 def report(world: World) -> anchoring.Report:
+    cache.clear()
     return anchoring.report(world.project, anchoring.periods(world.project)[0])
+
+
+def test_what_was_worked_out_is_kept_until_somebody_answers(world, monkeypatch):
+    item = item_of(world)
+    say(world, world.ann, item, world.a, "always")
+    (period, *_older) = anchoring.periods(world.project)
+    first = report(world)
+    monkeypatch.setattr(anchoring, "_measure", lambda *_: "anew")
+    assert anchoring.report(world.project, period) == first
 
 
 def wrong_ones(world: World) -> tuple[int, int]:

@@ -9,14 +9,27 @@ to the same share. That a suggestion was wrong is never said by the person's own
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+from django.db.models import Max
+
 from projects import queries, suggesting
-from projects.models import Annotation, Dispute, Item, Membership, Policy, Project, Resolution, SpotCheck
+from projects.models import (
+    Annotation,
+    Dispute,
+    Event,
+    Item,
+    Membership,
+    Policy,
+    Project,
+    Resolution,
+    SpotCheck,
+)
 from projects.quality.anchoring import Arm, Difference, Pace, difference, pace
+from projects.remembered import remembered
 
 # The newest answers that are looked at, and items that are asked for together.
 MOST: Final = 100_000
@@ -109,19 +122,44 @@ def _ended(period: Period, until: datetime) -> Period:
     return Period(**{**vars(period), "until": until})
 
 
+@dataclass(frozen=True)
+class Present:
+    """Who counts (not those whose votes were excluded), by what name, and what labels are called now."""
+
+    project: Project
+    names: dict[int, str]
+    merged: dict[int, int]
+
+    @classmethod
+    def of(cls, project: Project) -> Present:
+        members = Membership.objects.filter(project=project, excluded_at=None).select_related("user")
+        names = {member.user_id: str(member.user) for member in members}
+        return cls(project, names, queries.rules(project).merged)
+
+    def meant(self, labels: Iterable[int]) -> Set:
+        return frozenset(self.merged.get(label, label) for label in labels)
+
+
 # --- what ------------------------------------------------------------------------------------------------
 
 
 def report(project: Project, period: Period) -> Report:
     """Compare the answers of a period with and without the suggestion."""
-    rows = _answers(project, period)
-    wrong = _wrong(project, rows)
-    names = _names(project)
+    answers = Annotation.objects.filter(project=project).aggregate(newest=Max("pk"))["newest"]
+    event = Event.objects.filter(project=project).aggregate(newest=Max("pk"))["newest"]
+    key = f"anchoring:{project.pk}:{period.number}"
+    return remembered(key, (answers, event, period), lambda: _measure(project, period))
+
+
+def _measure(project: Project, period: Period) -> Report:
+    present = Present.of(project)
+    rows = _answers(present, period)
+    wrong = _wrong(present, rows)
     by_person: dict[int, list[Met]] = defaultdict(list)
     for row in rows:
         by_person[row.person].append(row)
     lines = [
-        Line(names[person], _compared(theirs), _compared([row for row in theirs if row in wrong]))
+        Line(present.names[person], _compared(theirs), _compared([row for row in theirs if row in wrong]))
         for person, theirs in by_person.items()
     ]
     able = [row for row in rows if row.how in {"revealed", "unseen"}]
@@ -148,39 +186,28 @@ def _seconds(rows: Iterable[Met], *, blind: bool) -> list[float]:
     return [row.seconds for row in rows if row.blind == blind and row.seconds is not None]
 
 
-def _names(project: Project) -> dict[int, str]:
-    """Who counts: not those whose votes were excluded."""
-    members = Membership.objects.filter(project=project, excluded_at=None).select_related("user")
-    return {member.user_id: str(member.user) for member in members}
-
-
-def _answers(project: Project, period: Period) -> list[Met]:
+def _answers(present: Present, period: Period) -> list[Met]:
     """First answers with something suggested, since labels mean what they mean now; newest first."""
     found = Annotation.objects.filter(
-        project=project,
+        project=present.project,
         suggestion__isnull=False,
         revision=1,
         kind__in=Annotation.COUNTED,
         created_at__gte=period.since,
-        guideline_version__gte=project.agreed_version,
-        annotator__in=list(_names(project)),
+        guideline_version__gte=present.project.agreed_version,
+        annotator__in=list(present.names),
     )
     found = found.filter(created_at__lt=period.until) if period.until else found
-    now = _meaning(project)
     columns = ("item_id", "annotator_id", "labels", "kind", "suggestion", "active_ms")
-    return [_met(*row, now) for row in found.order_by("-pk").values_list(*columns)[:MOST].iterator(_PIECE)]
+    return [
+        _met(present, *row) for row in found.order_by("-pk").values_list(*columns)[:MOST].iterator(_PIECE)
+    ]
 
 
-def _meaning(project: Project) -> Callable[[Iterable[int]], Set]:
-    """What labels are called now."""
-    into = queries.rules(project).merged
-    return lambda labels: frozenset(into.get(label, label) for label in labels)
-
-
-def _met(*row: Any) -> Met:
-    item, person, labels, kind, suggestion, active, now = row
-    suggested = now(suggestion["labels"])
-    followed = kind == Annotation.Kind.ANSWER and now(labels) == suggested
+def _met(present: Present, *row: Any) -> Met:
+    item, person, labels, kind, suggestion, active = row
+    suggested = present.meant(suggestion["labels"])
+    followed = kind == Annotation.Kind.ANSWER and present.meant(labels) == suggested
     return Met(
         item, person, suggested, followed, suggestion["how"], None if active is None else active / 1000
     )
@@ -213,12 +240,12 @@ class _Evidence:
         return [first[0]]
 
 
-def _wrong(project: Project, rows: Sequence[Met]) -> set[Met]:
+def _wrong(present: Present, rows: Sequence[Met]) -> set[Met]:
     """Answers to suggestions that others have shown to be wrong."""
     found: set[Met] = set()
     for at in range(0, len(rows), _PIECE):
         piece = rows[at : at + _PIECE]
-        evidence = _evidence(project, {row.item for row in piece})
+        evidence = _evidence(present, {row.item for row in piece})
         for row in piece:
             right = evidence[row.item].right(row.person)
             if right is not None and row.suggested not in right:
@@ -226,9 +253,9 @@ def _wrong(project: Project, rows: Sequence[Met]) -> set[Met]:
     return found
 
 
-def _evidence(project: Project, items: Collection[int]) -> Mapping[int, _Evidence]:
+def _evidence(present: Present, items: Collection[int]) -> Mapping[int, _Evidence]:
     found: dict[int, _Evidence] = defaultdict(_Evidence)
-    now = _meaning(project)
+    project, now = present.project, present.meant
     for pk, gold in Item.objects.filter(pk__in=items, gold__isnull=False).values_list("pk", "gold"):
         found[pk].known = [now(one) for one in gold or ()]
     checks = SpotCheck.objects.filter(item__in=items, labels__isnull=False)
@@ -238,9 +265,7 @@ def _evidence(project: Project, items: Collection[int]) -> Mapping[int, _Evidenc
         several = outcome == Resolution.Outcome.BOTH and project.task == Project.Task.SINGLE
         found[item].decided = (lead, [now([one]) for one in labels] if several else [now(labels)])
     answers = queries.current(queries.votes(items)).filter(kind=Annotation.Kind.ANSWER)
-    answers = answers.filter(
-        guideline_version__gte=project.agreed_version, annotator__in=list(_names(project))
-    )
+    answers = answers.filter(guideline_version__gte=project.agreed_version, annotator__in=list(present.names))
     for item, person, labels in answers.values_list("item_id", "annotator_id", "labels"):
         found[item].said = {**(found[item].said or {}), person: now(labels)}
     return found
