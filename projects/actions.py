@@ -97,10 +97,8 @@ def _store(membership: Membership, rules: Rules, submission: Submission, at: dat
     if membership.project.state == Project.State.ARCHIVED and assignment.state != Assignment.State.LEASED:
         raise Refused(_("This project is archived. Ask an admin to open it again."))
     labels = _checked(membership.project, rules, submission, before)
-    bulk = cards.mark(submission.bulk, rules.policy, assignment)
-    # On a card nobody is shown what the model thinks of each.
-    shown = None if bulk else submission.suggestion
-    met = suggesting.met(membership, rules, assignment, shown, again=before is not None)
+    met = suggesting.met(membership, rules, assignment, submission.suggestion, again=before is not None)
+    bulk = cards.mark(submission.bulk, item, assignment.entry)
     submission = replace(submission, labels=labels, reason=_reason(submission), suggestion=met, bulk=bulk)
     known = assignment.entry.stream == QueueEntry.Stream.GOLD
     if known and qualification.trains(membership, rules.policy, submission.kind):
@@ -211,9 +209,7 @@ def _reason(submission: Submission) -> str:
     return submission.reason if skipped else ""
 
 
-def _count(
-    membership: Membership, rules: Rules, before: Annotation | None, submission: Submission
-) -> None:
+def _count(membership: Membership, rules: Rules, before: Annotation | None, submission: Submission) -> None:
     """Keep the person's number of answers."""
     was = before is not None and before.kind in Annotation.COUNTED
     change = (submission.kind in Annotation.COUNTED) - was
@@ -232,13 +228,14 @@ def _move(assignment: Assignment, kind: str, until: datetime, policy: Policy) ->
     )
     unseen = kind == _Kind.FLAG and not escalation.setting(policy, "flag")
     wanted = target != Assignment.State.SKIPPED and not unseen
-    entry = QueueEntry.objects.filter(pk=assignment.entry_id)
     if assignment.placed and not wanted:
-        entry.filter(free__lt=F("places")).update(free=F("free") + 1)
+        entry = QueueEntry.objects.filter(pk=assignment.entry_id, free__lt=F("places"))
+        entry.update(free=F("free") + 1)
         assignment.placed = False
     elif wanted and not assignment.placed:
         # The place went to somebody else meanwhile? Then this is a surplus answer, kept and counted.
-        assignment.placed = bool(entry.filter(free__gt=0).update(free=F("free") - 1))
+        entry = QueueEntry.objects.filter(pk=assignment.entry_id, free__gt=0)
+        assignment.placed = bool(entry.update(free=F("free") - 1))
     assignment.state = target
     if kind == _Kind.UNDO:
         assignment.expires_at = until
@@ -281,6 +278,7 @@ def _parse_one(row: object) -> Submission:
         note=note,
         reason=str(row.get("reason", "")).replace("\0", ""),
         active_ms=None if active is None else min(active, DAY_MS),
-        suggestion=suggesting.parse(row.get("suggestion")),
+        # On a card nobody is shown what the model thinks of each.
+        suggestion=None if row.get("bulk") else suggesting.parse(row.get("suggestion")),
         bulk=UUID(row["bulk"]) if row.get("bulk") else None,
     )

@@ -199,18 +199,39 @@ def take_these(ids: Sequence[int]) -> set[int]:
     return {pk for (pk,) in found}
 
 
-def coming(membership: Membership, number: int, *, lasting: bool, hold: bool) -> list[QueueEntry]:
-    """The next entries that a person may take, best first; ``hold``: held, passing over who is busy."""
-    statement = _window(lasting, hold)
+def coming(membership: Membership, number: int) -> list[QueueEntry]:
+    """Hold the next entries that a person may take, best first, passing over those that somebody holds."""
+    statement = f"{_coming(_ENTRY.of('e'))} LIMIT %s{sql.holding('e', skip=True)}"
     return [
         _ENTRY.read(row) for row in sql.rows(statement, [membership.project_id, membership.user_id, number])
     ]
 
 
+def window(membership: Membership, number: int) -> list[tuple[int, int, int, int, str]]:
+    """Id, item, free places, places and stream of the next entries that a person may take, best first."""
+    statement = f"{_coming('e.id, e.item_id, e.free, e.places, e.stream')} LIMIT %s"
+    return sql.rows(statement, [membership.project_id, membership.user_id, number])
+
+
+def anybody(project_id: int, item_id: int) -> bool:
+    """Whether somebody who labels can still be given an item, or has it in hand: see ``places``."""
+    found = sql.first(_anybody(), [project_id, item_id, item_id])
+    return bool(found and found[0])
+
+
 @cache
-def _window(lasting: bool, hold: bool) -> str:
-    also = "" if lasting else f" AND e.stream NOT IN {_lasting()}"
-    return f"{_coming(_ENTRY.of('e'), also)} LIMIT %s{sql.holding('e', skip=True) if hold else ''}"
+def _anybody() -> str:
+    able = "m.active AND m.paused_at IS NULL AND m.excluded_at IS NULL"
+    return (
+        "SELECT EXISTS(SELECT 1 FROM projects_membership m WHERE m.project_id = %s"
+        f" AND {able} AND (m.role = 'annotator' OR NOT EXISTS (SELECT 1 FROM projects_membership o"
+        " WHERE o.project_id = m.project_id AND o.active AND o.role = 'annotator'))"
+        " AND NOT EXISTS (SELECT 1 FROM projects_assignment a"
+        " WHERE a.item_id = %s AND a.annotator_id = m.user_id AND a.state = 'submitted'))"
+        " OR EXISTS(SELECT 1 FROM projects_assignment a WHERE a.item_id = %s AND (a.state = 'leased'"
+        " OR (a.state = 'sent_back' AND EXISTS (SELECT 1 FROM projects_membership m"
+        f" WHERE m.project_id = a.project_id AND m.user_id = a.annotator_id AND {able}))))"
+    )
 
 
 def hold_these(membership: Membership, ids: Sequence[int]) -> list[QueueEntry]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from django.db.models import prefetch_related_objects
@@ -101,7 +101,7 @@ def _towards_first_model(project: Project) -> int:
 
 def as_json(shown: Progress) -> dict[str, Any]:
     """The same for the page's script."""
-    return {**asdict(shown), "sentence": shown.sentence(), "shift": shown.shift()}
+    return {**vars(shown), "sentence": shown.sentence(), "shift": shown.shift()}
 
 
 def item_html(
@@ -147,7 +147,7 @@ def in_hand(
                 row.item, project, lead_note(row), said.get(row.item_id, ()), told.get(row.item_id, "")
             ),
             "thought": thought.get(row.item_id),
-            "alike": cards.alike(membership, rules, row),
+            "alike": cards.alike(rules, row.entry),
         }
         for row in missing
     ]

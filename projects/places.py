@@ -51,12 +51,11 @@ def coming(item: Item, entry: QueueEntry | None, answered: int) -> bool:
 
 def _anybody(item: Item, entry: QueueEntry) -> bool:
     """Whether somebody has the item in hand, or can be given it: what one skipped comes back in the end."""
+    if not (entry.skill and serving.known(item.project_id, entry.skill)):
+        return hot.anybody(item.project_id, item.pk)
     mine = Assignment.objects.filter(item=item, annotator_id=OuterRef("user_id"))
     left = queries.crew(item.project_id).filter(~Exists(mine.filter(state=Assignment.State.SUBMITTED)))
-    if entry.skill and serving.known(item.project_id, entry.skill):
-        able = any(entry.skill in member.skills for member in left)
-    else:
-        able = left.exists()
+    able = any(entry.skill in member.skills for member in left)
     return able or returning.held(Assignment.objects.filter(item=item)).exists()
 
 

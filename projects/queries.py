@@ -198,8 +198,11 @@ def answered(project_id: int) -> int:
 
 def labelled(project_id: int) -> int:
     """Items with a settled label; counted anew every few seconds at most."""
-    settled = Item.objects.filter(project_id=project_id, state=Item.State.SETTLED)
-    return _kept(f"labelled:{project_id}", settled.count, COUNT_SECONDS)
+    return _kept(f"labelled:{project_id}", partial(_count_labelled, project_id), COUNT_SECONDS)
+
+
+def _count_labelled(project_id: int) -> int:
+    return Item.objects.filter(project_id=project_id, state=Item.State.SETTLED).count()
 
 
 def active_labels(project_id: int) -> list[Label]:

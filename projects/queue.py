@@ -30,6 +30,7 @@ from projects.trust import gold, workload
 RANK_STEP = 1_000_000
 # Items that the fallback queues at a time.
 TOP_UP = 20
+# Streams of the uniform sample, and how a random item of each kind is called.
 _Stream = QueueEntry.Stream
 
 
@@ -169,17 +170,9 @@ def _add(project: Project, policy: Policy, picks: Sequence[Pick], round_number: 
                 free=places,
             )
         )
-    insert(entries)
+    # Somebody's fallback may queue the same item at this moment: the first one stands.
+    QueueEntry.objects.bulk_create(entries, ignore_conflicts=True, batch_size=1000)
     return len(entries)
-
-
-def insert(entries: Iterable[QueueEntry]) -> None:
-    """Add entries of items that none asks for. Somebody may queue the same item now: the first one stands.
-
-    Each waits for whoever is adding the same item, so all go by item: another order could end in a deadlock.
-    """
-    ordered = sorted(entries, key=lambda entry: entry.item_id)
-    QueueEntry.objects.bulk_create(ordered, ignore_conflicts=True, batch_size=1000)
 
 
 # --- leasing ---------------------------------------------------------------------------------------------
@@ -258,11 +251,18 @@ def _take(
         return hand_over(membership, entries, until)
     # Some entries are half answered, or some people are asked before others: choose, then take.
     open_ones = serving.Open(membership, policy, plain=plain, skipped=skipped)
-    entries = open_ones.first(count, hold=True)
-    if (chosen := serving.spread(membership, open_ones, entries)) is not None:
-        have = {entry.pk: entry for entry in entries}
-        have |= {entry.pk: entry for entry in open_ones.hold(set(chosen) - set(have))}
-        entries = [have[pk] for pk in chosen if pk in have]
+    window = open_ones.window(serving.WINDOW + 5 * count)
+    if not window:
+        return []
+    if (chosen := serving.spread(membership, window, count)) is None:
+        entries = open_ones.first(count)
+    else:
+        held = {entry.pk: entry for entry in open_ones.hold(chosen)}
+        entries = [held[pk] for pk in chosen if pk in held]
+        if len(entries) < len(chosen):
+            # Somebody is at these at this moment: the next ones that are free stand in.
+            entries += [entry for entry in open_ones.first(count) if entry.pk not in held]
+            entries = entries[: len(chosen)]
     taken = hot.take_these([entry.pk for entry in entries])
     return hand_over(membership, [entry for entry in entries if entry.pk in taken], until)
 

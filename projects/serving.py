@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from django.core.cache import caches
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
@@ -63,6 +63,25 @@ def plain(membership: Membership, policy: Policy) -> bool:
     return not policy.skill_field and (membership.senior or not membership.seniors)
 
 
+class Waiting(NamedTuple):
+    """What decides whose turn an entry is."""
+
+    pk: int
+    item: int
+    free: int
+    places: int
+    stream: str
+
+    @property
+    def lasting(self) -> bool:
+        return self.stream in LASTING
+
+    @property
+    def begun(self) -> bool:
+        """Whether somebody has answered or holds it."""
+        return self.free < self.places
+
+
 @dataclass(frozen=True)
 class Open:
     """Entries that one person may take; where that is ``plain``, read by statements written by hand."""
@@ -72,13 +91,20 @@ class Open:
     plain: bool
     skipped: bool = False
 
-    def first(self, number: int, *, hold: bool = False, lasting: bool = True) -> list[QueueEntry]:
-        """The next ones, best first; ``hold``: held, passing over those that somebody holds already."""
+    def first(self, number: int) -> list[QueueEntry]:
+        """Hold the next ones, best first, passing over those that somebody holds already."""
         if self.plain:
-            return hot.coming(self.membership, number, lasting=lasting, hold=hold)
+            return hot.coming(self.membership, number)
+        return list(_held(servable(self.membership, self.policy, skipped=self.skipped))[:number])
+
+    def window(self, number: int) -> list[Waiting]:
+        """What there is to say of the next ones, best first; nobody is held."""
+        if self.plain:
+            return [Waiting(*row) for row in hot.window(self.membership, number)]
         found = servable(self.membership, self.policy, skipped=self.skipped)
-        found = found if lasting else found.exclude(stream__in=LASTING)
-        return list((_held(found) if hold else found)[:number])
+        return [
+            Waiting(*row) for row in found.values_list("pk", "item_id", "free", "places", "stream")[:number]
+        ]
 
     def hold(self, ids: Collection[int]) -> list[QueueEntry]:
         """Hold these, as far as nobody else does and they still may be taken."""
@@ -136,35 +162,32 @@ def others_skills(membership: Membership) -> set[str]:
 # --- everybody meets everybody ---------------------------------------------------------------------------
 
 
-def spread(
-    membership: Membership, entries: Open, first: Sequence[QueueEntry]
-) -> list[int] | None:
+def spread(membership: Membership, window: Sequence[Waiting], number: int) -> list[int] | None:
     """Choose among the next entries so that people meet as many others as they can; None: as they come.
 
     An item that others have answered comes the sooner the fewer items they have in common with this person;
     one that nobody has seen counts as the average, and comes last where many wait for a further answer.
-    ``first`` are the entries that are next by rank. Returns the ids of as many entries.
+    ``window`` holds more entries than the ``number`` whose ids are returned, best by rank first.
     """
-    if not any(entry.free < entry.places and entry.stream not in LASTING for entry in first):
+    first = window[:number]
+    if not any(entry.begun and not entry.lasting for entry in first):
         return None
-    kept = [entry.pk for entry in first if entry.stream in LASTING]
-    wanted = len(first) - len(kept)
-    coming = entries.first(WINDOW + 4 * wanted, lasting=False)
-    window = [(entry.pk, entry.item_id, entry.free, entry.places) for entry in coming]
-    partners = hot.partners([item for _pk, item, free, places in window if free < places])
+    kept = [entry.pk for entry in first if entry.lasting]
+    free = [entry for entry in window if not entry.lasting]
+    partners = hot.partners([entry.item for entry in free if entry.begun])
     met = _meetings(membership)
     average = sum(met.values()) / max(1, len(met))
     # Waiting for somebody new must not leave items half answered for long.
-    waiting = sum(free < places for *_, free, places in window)
+    waiting = sum(entry.begun for entry in free)
     unseen = float("inf") if waiting > WAITING * (len(met) + 1) else average
 
-    def cost(row: tuple[int, int, int, int]) -> float:
-        others = partners.get(row[1], [])
+    def cost(entry: Waiting) -> float:
+        others = partners.get(entry.item, [])
         return sum(met.get(other, 0) for other in others) / len(others) if others else unseen
 
-    chosen = sorted(window, key=cost)[:wanted]
-    _note(membership, met, [other for row in chosen for other in partners.get(row[1], [])])
-    return [*kept, *[row[0] for row in chosen]]
+    chosen = sorted(free, key=cost)[: number - len(kept)]
+    _note(membership, met, [other for entry in chosen for other in partners.get(entry.item, [])])
+    return [*kept, *[entry.pk for entry in chosen]]
 
 
 def _meetings(membership: Membership) -> dict[int, int]:

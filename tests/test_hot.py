@@ -7,9 +7,9 @@ import pytest
 from django.db.models import F
 from django.utils.timezone import now
 
-from projects import actions, hot, queries, queue, serving, shifts, sql
+from projects import actions, hot, queries, queue, returning, serving, shifts, sql
 from projects.models import Annotation, Assignment, Event, Item, Membership, Project, QueueEntry, Shift
-from tests.factories import answer, hand, make_items, make_member, make_project, submission
+from tests.factories import answer, hand, make_items, make_lead, make_member, make_project, submission
 
 pytestmark = pytest.mark.django_db
 
@@ -132,9 +132,12 @@ def test_the_next_entries_are_those_that_the_orm_would_choose(member):
     for person in Membership.objects.filter(project=project):
         expected = [entry.pk for entry in serving.servable(person, policy)]
         assert len(expected) > 2
-        found = hot.coming(person, 100, lasting=True, hold=True)
+        found = hot.coming(person, 100)
         assert [entry.pk for entry in found] == expected
         assert [entry.pk for entry in hot.hold_these(person, expected[1:3])] == expected[1:3]
+        assert [row[0] for row in hot.window(person, 100)] == expected
+        entry = QueueEntry.objects.get(pk=expected[0])
+        assert hot.window(person, 1) == [(entry.pk, entry.item_id, entry.free, entry.places, entry.stream)]
 
 
 def test_taking_takes_the_best_free_places():
@@ -191,3 +194,27 @@ def test_what_items_were_settled_as_leaves_out_the_hold_out():
     make_items(project, 2, state="settled", settled_labels=[5], holdout=[0, 1])
     make_items(project, 1, state="settled", settled_labels=None)
     assert hot.settled_as(project.pk, 200) == [[4]] * 3
+
+
+def test_somebody_is_left_to_ask_where_the_orm_finds_one(member):
+    project = member.project
+    lead = make_lead(project)
+    items = list(project.items.order_by("number")[:4])
+    changes = [
+        {},
+        {"paused_at": now()},
+        {"excluded_at": now(), "paused_at": None},
+        {"excluded_at": None, "active": False},
+        {"active": True, "role": "lead"},
+    ]
+    for state in ("leased", "submitted", "sent_back", "expired"):
+        Assignment.objects.filter(item__in=items[1:]).update(state=state)
+        for change in changes:
+            Membership.objects.filter(project=project).exclude(pk=lead.pk).update(**change)
+            for item in items:
+                mine = Assignment.objects.filter(item=item)
+                submitted = mine.filter(state="submitted").values("annotator")
+                able = queries.crew(project.pk).exclude(user__in=submitted)
+                expected = able.exists() or returning.held(mine).exists()
+                assert hot.anybody(project.pk, item.pk) == expected
+        Membership.objects.filter(project=project).exclude(pk=lead.pk).update(role="annotator")
