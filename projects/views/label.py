@@ -12,9 +12,9 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
-from django.utils.translation import gettext as _
 
 from projects import (
     access,
@@ -52,51 +52,72 @@ def label(request: HttpRequest, project_id: int) -> HttpResponse:
     if staleness.must_read(member):
         return redirect("guidelines-read", project_id)
     rules = queries.rules(member.project)
-    labels = rules.labels
     assignments = queue.lease(member, labelling.AHEAD + 1, policy=rules.policy)
-    hand = labelling.in_hand(member, rules, assignments)
-    items = [assignment.item for assignment in assignments]
-    history, opened = mine.newest(member, labels), None
-    if (again := _asked_for(request, member)) is not None:
-        items = [again, *[item for item in items if item.pk != again.pk]]
-        opened = mine.of_item(member, again.pk)
-        html = labelling.item_html(again, member.project, remarks=talk.while_labelling(member, again))
-        first = {"id": again.pk, "number": again.number, "html": html, "again": bool(opened)}
-        first["chosen"] = opened.label_ids if opened else []
-        hand = [first, *[known for known in hand if known["id"] != again.pk]]
-    project = member.project
+    again = _asked_for(request, member)
+    opened = mine.of_item(member, again.pk) if again else None
+    history = mine.newest(member, rules.labels)
     shown = labelling.progress(member, rules.policy)
     beside = _beside(request, member, rules, shown)
+    desk = {
+        **_desk(request, member, _hand(member, rules, assignments, again, opened), shown),
+        **choosing.desk(member, rules.labels, history),
+        **_past(request, member, opened),
+        "pace": beside["pace"].as_json(),
+        "suggest": suggesting.mode(rules.policy),
+    }
     context = {
-        "project": project,
-        "membership": member,
-        "labels": labels,
-        "item_talk": talk.while_labelling(member, items[0]) if items else [],
-        "multi": project.task == project.Task.MULTI,
-        "find": choosing.by_typing(labels),
+        **_on_stage(member, rules, assignments, again),
         **choosing.page(member, rules),
-        "chosen": opened.label_ids if opened else [],
-        "item": items[0] if items else None,
-        "lead_note": labelling.lead_note(assignments[0]) if assignments and not again else "",
-        "suggest": rules.policy.suggest,
-        "bulk": rules.policy.bulk,
-        "earlier": labelling.earlier(assignments[:1], project).get(items[0].pk, "") if items else "",
-        "again": opened is not None,
-        "submission": uuid4(),
-        "progress": shown,
-        "history": history,
-        "opened": opened,
         **beside,
-        "nothing": None if items else labelling.nothing_to_do(member, rules.policy),
-        "desk": {
-            **_desk(request, member, hand, shown),
-            **choosing.desk(member, labels, history),
-            **_past(request, member, opened),
-            "pace": beside["pace"].as_json(),
-            "suggest": suggesting.mode(rules.policy),
-        },
+        "again": opened is not None,
+        "chosen": opened.label_ids if opened else [],
+        "opened": opened,
+        "history": history,
+        "progress": shown,
+        "submission": uuid4(),
+        "desk": desk,
     }
     return render(request, "projects/label.html", context)
+
+
+def _hand(
+    member: Membership,
+    rules: queries.Rules,
+    assignments: list[Assignment],
+    again: Item | None,
+    opened: mine.Entry | None,
+) -> list[dict[str, Any]]:
+    """What the page's script holds: first the item that was asked for by name, as it was answered."""
+    hand = labelling.in_hand(member, rules, assignments)
+    if again is None:
+        return hand
+    html = labelling.item_html(again, member.project, remarks=talk.while_labelling(member, again))
+    first = {"id": again.pk, "number": again.number, "html": html, "again": bool(opened)}
+    first["chosen"] = opened.label_ids if opened else []
+    return [first, *[known for known in hand if known["id"] != again.pk]]
+
+
+def _on_stage(
+    member: Membership, rules: queries.Rules, assignments: list[Assignment], again: Item | None
+) -> dict[str, Any]:
+    """The item that is shown, with what belongs to it, or why there is none; and what may be answered."""
+    project, policy = member.project, rules.policy
+    first = assignments[0] if assignments else None
+    item = again or (first and first.item)
+    return {
+        "project": project,
+        "membership": member,
+        "labels": rules.labels,
+        "multi": project.task == project.Task.MULTI,
+        "find": choosing.by_typing(rules.labels),
+        "suggest": policy.suggest,
+        "bulk": policy.bulk,
+        "item": item,
+        "item_talk": talk.while_labelling(member, item) if item else [],
+        "lead_note": labelling.lead_note(first) if first and not again else "",
+        "earlier": labelling.earlier(assignments[:1], project).get(item.pk, "") if item else "",
+        "nothing": None if item else labelling.nothing_to_do(member, policy),
+    }
 
 
 @never_cache
@@ -230,7 +251,7 @@ def _read(request: HttpRequest) -> tuple[list[actions.Submission], int, frozense
         body = json.loads(request.body)
         rows, want, have = body.get("submissions", []), body.get("want", 0), body.get("have", [])
         numbers = [want, *have]
-    except (ValueError, AttributeError, TypeError, RecursionError) as error:
+    except (ValueError, AttributeError, TypeError) as error:
         raise Refused(_("The request could not be read.")) from error
     if not isinstance(rows, list) or len(rows) > MOST_AT_ONCE or len(have) > 1000:
         raise Refused(_("The request holds too much at once."))
