@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
@@ -14,11 +14,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from projects import labelling, queries
-from projects.models import Annotation, Item, Label, Membership
-from projects.trust import talk
+from projects.models import Annotation, Assignment, Label, Membership
 from projects.trust.touching import names_label
 
 _Kind = Annotation.Kind
+_STANDING: Final = frozenset({Assignment.State.SUBMITTED, Assignment.State.SKIPPED})
 # Beside the labelling page, and on one page of the list.
 BESIDE: Final = 50
 PAGE: Final = 50
@@ -64,6 +64,8 @@ class Entry:
     labels: Sequence[Label]
     said: str
     note: str
+    # Why it was skipped.
+    reason: str
     at: datetime
     corrected: bool
     bulk: str
@@ -134,8 +136,11 @@ def of_item(membership: Membership, item_id: int) -> Entry | None:
 
 def opened(membership: Membership, entry: Entry) -> dict[str, Any]:
     """What the page's script needs to have an answer changed: what it was, and what was said with it."""
-    items = on_stage(membership, together(membership, entry))
-    return {**as_json(entry), "stage": items[0], "together": items[1:]}
+    items = [one.item for one in together(membership, entry)]
+    held = Assignment.objects.filter(annotator_id=membership.user_id, item_id__in=items)
+    rules = queries.rules(membership.project)
+    rows = {row["id"]: row for row in on_stage(membership, rules, list(held))}
+    return {**as_json(entry), "stage": rows[entry.item], "together": [rows[item] for item in items[1:]]}
 
 
 def older(membership: Membership, before: int) -> Entry | None:
@@ -152,21 +157,17 @@ def together(membership: Membership, entry: Entry) -> list[Entry]:
     return [entry, *_entries(membership, alike)]
 
 
-def on_stage(membership: Membership, entries: Iterable[Entry]) -> list[dict[str, Any]]:
-    """The items of judgements as the labelling page holds them."""
-    entries = list(entries)
-    items = Item.objects.in_bulk([entry.item for entry in entries])
-    remarks = talk.for_annotator(membership.user_id, membership.project, items)
-    return [
-        {
-            "id": entry.item,
-            "number": entry.number,
-            "html": labelling.item_html(
-                items[entry.item], membership.project, remarks=remarks.get(entry.item, ())
-            ),
-        }
-        for entry in entries
-    ]
+def on_stage(
+    membership: Membership, rules: queries.Rules, assignments: Sequence[Assignment]
+) -> list[dict[str, Any]]:
+    """Items that somebody asked for by name, as the labelling page holds them.
+
+    What is still to be answered comes as from the queue, with what the model thinks: the answer says how that
+    was met. Where one stands, nothing is suggested.
+    """
+    rows = labelling.in_hand(membership, rules, assignments)
+    standing = {one.item_id for one in assignments if one.state in _STANDING}
+    return [{**row, "thought": None, "alike": 0} if row["id"] in standing else row for row in rows]
 
 
 def as_json(entry: Entry) -> dict[str, Any]:
@@ -178,6 +179,7 @@ def as_json(entry: Entry) -> dict[str, Any]:
         "labels": entry.label_ids,
         "said": entry.said,
         "note": entry.note,
+        "reason": entry.reason,
     }
 
 
@@ -237,7 +239,7 @@ def _entries(
     facts = said.annotate(
         start=Left("item__text", SHOWN_TEXT), changed=_corrected(), asked_from=F("item__votes_from")
     ).values_list(
-        *("pk", "item_id", "item__number", "start", "kind", "labels", "note", "created_at"),
+        *("pk", "item_id", "item__number", "start", "kind", "labels", "note", "reason", "created_at"),
         *("changed", "bulk", "guideline_version", "asked_from"),
     )
     rows = list(facts)
@@ -251,7 +253,7 @@ def _entries(
 
 
 def _entry(row: tuple[Any, ...], names: dict[int, Label], anew: bool) -> Entry:
-    pk, item, number, start, kind, labels, note, at, changed, bulk, *_versions = row
+    pk, item, number, start, kind, labels, note, reason, at, changed, bulk, *_versions = row
     chosen = [] if anew else [names[label] for label in labels if label in names]
     return Entry(
         pk=pk,
@@ -263,6 +265,8 @@ def _entry(row: tuple[Any, ...], names: dict[int, Label], anew: bool) -> Entry:
         labels=chosen,
         said=_("Asked again") if anew else ", ".join(label.name for label in chosen) or _worded(kind),
         note="" if anew else note,
+        # Beside other kinds stands how the system asked.
+        reason=reason if kind == _Kind.SKIP else "",
         at=at,
         corrected=changed,
         bulk=str(bulk or ""),

@@ -4,17 +4,25 @@ import { announce } from "./page.js";
 import { Outbox } from "./label/outbox.js";
 import { projectsOf, waitingOf } from "./label/shelf.js";
 
-const { user, answers } = document.getElementById("waiting").dataset;
+const { user, answers, unread } = document.getElementById("waiting").dataset;
 const unsent = document.getElementById("unsent"); // on the page that signs out
 
-const count = () => projectsOf(user).reduce((sum, project) => sum + waitingOf(user, project).all().length, 0);
+const shelves = new Map(); // by project; each listens as long as the page lives
+
+function shelfOf(project) {
+  if (!shelves.has(project)) shelves.set(project, waitingOf(user, project));
+  return shelves.get(project);
+}
+
+const count = () => projectsOf(user).reduce((sum, project) => sum + shelfOf(project).all().length, 0);
 
 function send() {
   for (const project of projectsOf(user)) {
     const url = answers.replace("/0/", `/${project}/`);
     const outbox = new Outbox({ user: Number(user), project, url }, { ask: () => ({ want: 0, have: [] }) });
+    shelves.set(project, outbox.shelf);
     outbox.addEventListener("state", ({ detail: { state } }) => show(state));
-    outbox.addEventListener("refused", ({ detail: { message } }) => announce(message));
+    outbox.addEventListener("refused", ({ detail: { message } }) => announce(message || unread));
     outbox.flush();
   }
 }

@@ -1,5 +1,6 @@
 """Help, history and pace in a real browser: what a label means, the way back, notes, one's own answers."""
 
+import json
 import re
 
 import pytest
@@ -8,6 +9,7 @@ from playwright.sync_api import Page, expect
 from projects import examples, labelset
 from projects.examples import Example
 from projects.models import Annotation, Project
+from tests.e2e import test_cards_browser as cards
 from tests.factories import answer, make_admin, make_lead, make_member, make_project
 
 TEXTS = [f"Where is my card number {n}, it was sent weeks ago?" for n in range(30)]
@@ -276,3 +278,123 @@ def test_a_lead_makes_an_item_an_example(sign_in, screenshots):
     page.goto(f"/projects/{project.pk}/label/")
     page.locator(".label-helps summary").click()
     expect(page.locator(".label-helps .example.fits")).to_contain_text("It is about money")
+
+
+# --- undone ---
+
+
+def revisions(project: Project) -> list[tuple[str, list[str]]]:
+    names = dict(project.labels.values_list("pk", "name"))
+    rows = Annotation.objects.filter(project=project).order_by("pk").values_list("kind", "labels")
+    return [(kind, [names[pk] for pk in labels]) for kind, labels in rows]
+
+
+def test_undo_of_a_correction_brings_the_earlier_answer_back(sign_in):
+    project = make_project(labels=LABELS, items=TEXTS)
+    member = make_member(project, "Ann")
+    item = project.items.first()
+    answer(member, item, project.labels.get(name="card"), note="my first thought")
+    page = open_desk(sign_in, project, member)
+    before = shown(page)
+    page.locator("#history a.past").first.click()
+    expect(page.locator("#item")).to_have_text(item.text)
+    press(page, "2", "u")
+    expect(page.locator("#item")).to_have_text(item.text)
+    expect(page.locator("#editing-said")).to_have_text("card")
+    expect(page.locator("#remark")).to_have_value("my first thought")
+    expect(page.locator("#history li .chip")).to_have_text(["card"])
+    all_saved(page)
+    assert revisions(project) == [("answer", ["card"]), ("answer", ["cash"]), ("answer", ["card"])]
+    assert Annotation.objects.last().note == "my first thought"
+    page.locator("#leave").click()
+    expect(page.locator("#item")).to_have_text(before)
+
+
+def test_a_correction_that_waits_is_undone_after_a_reload(sign_in, watch):
+    project = make_project(labels=LABELS, items=TEXTS)
+    member = make_member(project, "Ann")
+    item = project.items.first()
+    answer(member, item, kind="skip", reason="language")
+    page = open_desk(sign_in, project, member)
+    page.locator("#history a.past").first.click()
+    expect(page.locator("#editing")).to_be_visible()
+    page.context.route("**/answers/", lambda route: route.fulfill(status=503))
+    page.keyboard.press("2")
+    page.reload()
+    expect(page.locator("#history .past-unsent")).to_have_count(1)
+    page.keyboard.press("u")
+    expect(page.locator("#history li .chip")).to_have_text(["Skipped"])
+    page.context.unroute("**/answers/")
+    page.evaluate("dispatchEvent(new Event('focus'))")
+    all_saved(page)
+    assert revisions(project) == [("skip", []), ("answer", ["cash"]), ("skip", [])]
+    assert Annotation.objects.last().reason == "language"
+    watch.complaints.clear()
+
+
+def test_undo_after_a_reload_begins_with_what_still_waits(sign_in, watch):
+    project = make_project(labels=LABELS, items=TEXTS)
+    member = make_member(project, "Ann")
+    answer(member, project.items.last(), project.labels.first())
+    page = open_desk(sign_in, project, member)
+    page.context.route("**/answers/", lambda route: route.fulfill(status=503))
+    first = shown(page)
+    press(page, "1")
+    second = shown(page)
+    press(page, "2")
+    page.reload()
+    expect(page.locator("#history .past-unsent")).to_have_count(2)
+    press(page, "u")
+    expect(page.locator("#item")).to_have_text(second)
+    expect(page.locator("#history .past-unsent")).to_have_count(1)
+    press(page, "u")
+    expect(page.locator("#item")).to_have_text(first)
+    press(page, "3")
+    page.context.unroute("**/answers/")
+    page.evaluate("dispatchEvent(new Event('focus'))")
+    all_saved(page)
+    assert now_said(project)[first] == ("answer", ["fee"])
+    assert now_said(project)[second] == ("undo", [])
+    watch.complaints.clear()
+
+
+def test_what_a_key_answers_is_what_stands_on_the_stage(sign_in):
+    """A stop takes the item off the stage while another one, just taken back, is still on its way."""
+    project = make_project(labels=LABELS, items=TEXTS)
+    member = make_member(project, "Ann")
+    earlier = project.items.last()
+    answer(member, earlier, project.labels.first())
+    page = open_desk(sign_in, project, member)
+    first, held = shown(page), []
+    page.route("**/answers/", lambda route: held.append(route))
+    press(page, "1", "u")
+    expect(page.locator("#item")).to_have_text(first)
+    page.locator("#history a.past").first.click()
+    expect(page.locator("#item")).to_have_text(earlier.text)
+    body = json.loads(held[0].request.post_data)
+    verdicts = [{"id": one["id"], "status": "stored", "message": ""} for one in body["submissions"]]
+    nothing = ["Time for a break", "Rest a little.", "/", "Go on"]
+    held[0].fulfill(json={"verdicts": verdicts, "items": [], "held": [], "quiz": "", "nothing": nothing})
+    expect(page.locator("#item")).to_have_text(first)
+    press(page, "3")
+    kept = "Object.entries(localStorage).filter(([key]) => key.startsWith('annotator:'))"
+    waiting = [json.loads(text) for _key, text in page.evaluate(kept)]
+    answered = {one["item"] for one in waiting if one["kind"] == "answer"}
+    assert answered == {project.items.get(text=first).pk}
+
+
+def test_a_note_is_about_the_item_on_the_stage_not_about_its_whole_card(sign_in):
+    project = cards.make()
+    page = open_desk(sign_in, project)
+    page.keyboard.press("w")
+    page.keyboard.type("two cards")
+    page.keyboard.press("Enter")
+    cards.open_card(page)
+    press(page, "2")
+    all_saved(page)
+    noted = Annotation.objects.filter(project=project).exclude(note="").values_list("item__number", "note")
+    assert list(noted) == [(1, "two cards")]
+    assert Annotation.objects.filter(project=project).count() == 12
+    press(page, "u")
+    expect(page.locator("#remark")).to_have_value("two cards")
+    all_saved(page)

@@ -4,7 +4,7 @@ import { $, choices, desk, form, on, words } from "./desk.js";
 import { chosen } from "./chosen.js";
 import { Finder, press } from "./find.js";
 import { groups } from "./groups.js";
-import { say, submit, undo } from "./stage.js";
+import { current, say, submit, undo } from "./stage.js";
 import { strip } from "./strip.js";
 
 export const finder = $("find") ? new Finder($("find"), form.querySelectorAll(".choice"), desk.labels) : null;
@@ -28,7 +28,10 @@ on("show", ({ item }) => {
   turnOn(item.chosen ?? []);
 });
 
-on("undone", ({ records }) => turnOn(records.length === 1 && records[0].kind === "answer" ? records[0].labels : []));
+on("undone", ({ records }) => {
+  const own = records.length === 1 && records[0].item === current()?.id;
+  turnOn(own && records[0].kind === "answer" ? records[0].labels : []);
+});
 
 // What was chosen before: where several may be, they are on again; a single one is marked.
 function turnOn(labels) {

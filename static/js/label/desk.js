@@ -1,7 +1,8 @@
 // What the parts of the labelling page share: what the server told, its words, and a bus that they talk by.
 //
 // Events: «show» {item} an item was put on the stage · «record» {record, item} is about to be kept, parts may add to it ·
-// «kept» {record, item} is in the outbox, the next item is shown · «undone» {items, records} · «empty» {told} ·
+// «kept» {record, item} is in the outbox, the next item is shown · «undone» {items, records} · «restored»
+// {record, former} what was said before a correction stands again · «empty» {told} ·
 // «verdict» {verdict, record} · «answer» the server's answer.
 
 export const desk = JSON.parse(document.getElementById("desk-data").textContent);

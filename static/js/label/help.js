@@ -3,6 +3,7 @@
 
 import { $, choices, desk, form, on } from "./desk.js";
 import { look, write } from "./shelf.js";
+import { current } from "./stage.js";
 
 // --- boxes that a person closed stay closed ---
 
@@ -133,8 +134,9 @@ export function note() {
 }
 
 if (remark) {
-  on("record", ({ record }) => {
-    if (record.kind !== "undo" && !record.note) record.note = remark.value.trim();
+  // It is about the item on the stage, not about others that are labelled together with it.
+  on("record", ({ record, item }) => {
+    if (item.id === current()?.id && !record.note) record.note = remark.value.trim();
   });
   on("show", ({ item }) => {
     $("note-box").open = false;
@@ -143,8 +145,9 @@ if (remark) {
   });
   on("again", ({ answer }) => { $("note-box").open = Boolean(remark.value) && answer.kind !== "flag"; });
   on("undone", ({ records }) => {
-    if (records.length !== 1 || records[0].kind === "flag" || !records[0].note) return;
-    remark.value = records[0].note;
+    const said = records.find(({ item }) => item === current()?.id);
+    if (!said?.note || said.kind === "flag") return;
+    remark.value = said.note;
     $("note-box").open = true;
   });
   // Enter ends the note and goes back to the item: the next key answers.

@@ -112,7 +112,9 @@ export class Outbox extends EventTarget {
       // Not one answer that cannot be read holds up the others: they go singly until it is found.
       if (error.unread === undefined) throw error;
       if (records.length > 1) return void (this.#piece = 1);
-      if (!records.length || !error.unread) throw error;
+      if (!records.length) throw error;
+      // Whoever refuses without a word may refuse everything: then it is not this answer's fault, and this fails, too.
+      if (!error.unread) await this.#post({ submissions: [], want: 0, have: [] });
       answer = { verdicts: [{ id: records[0].id, status: "rejected", message: error.unread }] };
     }
     this.#settle(answer, new Map(records.map((record) => [record.id, record])));
@@ -186,7 +188,7 @@ export class Outbox extends EventTarget {
 
 // What the server is told of a record.
 function plain(record) {
-  const { about, message, ...rest } = record;
+  const { about, message, former, ...rest } = record;
   return rest;
 }
 
@@ -210,7 +212,7 @@ async function refusal(response) {
   if (response.type === "opaqueredirect") return failed("signedout");
   if ([401, 403, 419].includes(response.status)) return failed(told.signed_in ? "another" : "signedout");
   if (response.status === 404) return failed("shut");
-  if ([413, 422].includes(response.status)) return failed("trouble", { unread: told.message ?? "" });
+  if ([400, 413, 422].includes(response.status)) return failed("trouble", { unread: told.message ?? "" });
   return failed("trouble", { pause: 1000 * Math.min(Number(response.headers.get("Retry-After")) || 0, 60) });
 }
 

@@ -3,7 +3,7 @@
 import { $, choices, desk, emit, on, words } from "./desk.js";
 import { describe } from "./about.js";
 import { outbox } from "./line.js";
-import { current, leave, putBack, reopen, say, sayQuietly } from "./stage.js";
+import { current, leave, putBack, reopen, say, sayQuietly, undoWaiting } from "./stage.js";
 
 const list = $("history");
 const told = list.dataset;
@@ -68,6 +68,14 @@ on("undone", ({ items }) => {
   }
 });
 
+// What was said before a correction stands again; where its item is here, it may be changed or left.
+on("restored", ({ record, former: answer }) => {
+  add(record);
+  if (current()?.id !== record.item) return;
+  reached = answer.pk;
+  tell({ ...answer, stage: current(), together: [] });
+});
+
 on("verdict", ({ verdict, record }) => {
   const line = record && list.querySelector(`[data-record="${record.id}"]`);
   if (verdict.status === "rejected") line?.remove();
@@ -93,6 +101,8 @@ list.addEventListener("click", (event) => {
 // Beyond what was done in this tab, undo goes on through earlier answers, each to be changed or left.
 on("further", () => {
   if (reached !== null) return open({ before: reached });
+  const waiting = outbox.records.find(({ id }) => id === list.firstElementChild?.dataset.record);
+  if (waiting) return undoWaiting(outbox.records.filter(({ id, bulk }) => id === waiting.id || (bulk && bulk === waiting.bulk)));
   const newest = [...list.children].find((line) => line.dataset.pk);
   if (newest) open({ item: newest.dataset.item }, newest.querySelector("a").href);
   else say(words.nothingUndo);
@@ -107,7 +117,7 @@ async function open(which, otherwise = null) {
     if (!response.ok) throw new Error(String(response.status));
     const answer = await response.json();
     reached = answer.pk;
-    reopen({ ...answer.stage, chosen: answer.labels });
+    reopen({ ...answer.stage, chosen: answer.labels, former: former(answer) });
     tell(answer);
   } catch {
     if (otherwise && navigator.onLine) location.assign(otherwise);
@@ -116,6 +126,9 @@ async function open(which, otherwise = null) {
     asking = false;
   }
 }
+
+// What is known of it by its author; nothing, where it is asked anew and was not told.
+const former = ({ stage, together, ...answer }) => (answer.kind ? answer : null);
 
 // Say what is being changed; what was done in the same act may be taken back with it.
 function tell(answer) {
@@ -148,6 +161,11 @@ $("take-all").addEventListener("click", () => {
 if (desk.opened) queueMicrotask(() => {
   if (current()?.id !== desk.opened.item) return;
   reached = desk.opened.pk;
+  current().former = former(desk.opened);
   tell({ ...desk.opened, stage: current() });
 });
-on("record", () => { reached = null; });
+
+on("record", ({ record, item }) => {
+  reached = null;
+  if (item.again && item.former) record.former = item.former;
+});

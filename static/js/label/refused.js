@@ -19,7 +19,7 @@ const away = (act) => element("button", { type: "button", className: "button sma
 function refusedLine(record) {
   const text = element("q", { dir: "auto", textContent: record.about?.text || `${all.item} ${record.item}` });
   const chip = element("span", { className: "chip", dir: "auto", textContent: record.about?.said || record.kind });
-  const why = element("p", { className: "refused-why", textContent: record.message });
+  const why = element("p", { className: "refused-why", textContent: record.message || words.unread });
   const address = `${desk.label}?item=${record.item}`;
   const again = element("a", { href: address, className: "button small primary", textContent: words.again });
   const put = away(() => { outbox.refused.drop(new Set([record.id])); draw(true); });
@@ -45,7 +45,7 @@ function draw(here = false) {
 
 outbox.addEventListener("refused", ({ detail: { message } }) => {
   draw();
-  speak(`${words.refused} ${message}`);
+  speak(`${words.refused} ${message || words.unread}`);
 });
 
 // An answer to the same item was accepted since: the refused one is dealt with.

@@ -7,6 +7,8 @@ import { active, restart } from "./clock.js";
 import { answered, outbox } from "./line.js";
 
 let queue = desk.items; // the first is on the stage
+let shown = null; // the id of the item on the stage
+const left = new Map(); // items that the page brought, and that this device knew as answered
 const past = []; // what was answered in this tab, newest last: { items, records }
 
 export const current = () => queue[0];
@@ -14,6 +16,7 @@ export const held = () => queue.map((item) => item.id);
 
 export function show() {
   const item = queue[0];
+  shown = item?.id ?? null;
   $("editing").hidden = true;
   if (!item) return nothing();
   $("stage").hidden = false;
@@ -50,6 +53,7 @@ function recordOf(item, kind, { labels = [], note = "", reason = "" } = {}) {
 export function submit(kind, said) {
   const item = queue[0];
   if (!item) return;
+  if (item.id !== shown) return show(); // Nobody answers what is not in view.
   const record = recordOf(item, kind, said);
   queue.shift();
   past.push({ items: [item], records: [record] });
@@ -79,8 +83,20 @@ export function drop(ids) {
 
 export function undo() {
   const last = past.pop();
-  if (last) takeBack(last);
+  if (last) undoAct(last);
   else emit("further");
+}
+
+// A correction is undone by what was said before it.
+function undoAct(act) {
+  const former = act.records[0].former;
+  if (former) restore(act.items[0], former);
+  else takeBack(act);
+}
+
+// What waits since an earlier page is undone like what was answered here.
+export function undoWaiting(records) {
+  undoAct({ items: records.map(({ item }) => left.get(item) ?? { id: item }), records });
 }
 
 // Take answers back that were given in one act; their items are in hand again.
@@ -88,14 +104,26 @@ export function putBack(items) {
   takeBack({ items, records: items.map((item) => ({ item: item.id, kind: "answer", labels: [], note: "" })) });
 }
 
+// An item that is not here comes again from the server.
 function takeBack(act) {
   const back = new Set(act.items.map((item) => item.id));
   const items = act.items.map((item) => ({ ...item, again: false }));
-  queue = [...items, ...queue.filter((item) => !item.again && !back.has(item.id))];
+  queue = [...items.filter((item) => item.html), ...queue.filter((item) => !item.again && !back.has(item.id))];
   outbox.keep(items.map((item) => ({ id: uuid(), item: item.id, kind: "undo", labels: [], note: "", reason: "" })));
   show();
   emit("undone", act);
   say(words.undone);
+  outbox.flush();
+}
+
+// The former answer stands again, as the newest revision, and may be changed or left.
+function restore(item, former) {
+  const { kind, labels, note, reason } = former;
+  const record = { id: uuid(), item: item.id, kind, labels, note, reason };
+  outbox.keep([record]);
+  if (item.html) reopen({ ...item, chosen: labels, former });
+  emit("restored", { record, former });
+  say(words.restored);
   outbox.flush();
 }
 
@@ -116,6 +144,7 @@ export function leave() {
 // and what went to somebody else meanwhile is not shown any more; only the one on the stage stays, unless the person
 // has to do something else first.
 function refill(answer) {
+  const before = queue[0];
   const waiting = new Set(outbox.records.map((record) => record.item));
   const theirs = new Set(answer.held);
   const stopped = Boolean(answer.nothing?.[3]);
@@ -124,8 +153,8 @@ function refill(answer) {
   const fresh = answer.items.filter((item) => !here.has(item.id) && !waiting.has(item.id));
   queue.push(...fresh);
   fresh.forEach(build);
-  if ($("stage").hidden && queue.length) show();
-  else if (!queue.length) nothing(answer.nothing);
+  if (!queue.length) nothing(answer.nothing);
+  else if (queue[0] !== before || $("stage").hidden) show();
 }
 on("answer", refill);
 
@@ -143,19 +172,21 @@ export function sayQuietly(text) {
 
 // Answered in another tab: it is not asked here, too.
 on("elsewhere", ({ items }) => {
-  const shown = queue[0];
+  const before = queue[0];
   queue = queue.filter((item) => item.again || !items.has(item.id));
-  if (queue[0] !== shown) show();
+  if (queue[0] !== before) show();
 });
 
 // What was answered on this device while the page was on its way is left out, unless somebody asks for that very item.
 export function start() {
-  const [shown, known] = [queue[0], answered()];
+  const [before, known] = [queue[0], answered()];
   const asked = new URLSearchParams(location.search).get("item");
-  queue = queue.filter((item) => String(item.id) === asked || !known.has(item.id));
+  for (const item of queue) if (String(item.id) !== asked && known.has(item.id)) left.set(item.id, item);
+  queue = queue.filter((item) => !left.has(item.id));
   queue.slice(1).forEach(build);
-  if (queue[0] !== shown) show();
+  if (queue[0] !== before) show();
   else if (queue.length) {
+    shown = queue[0].id;
     emit("show", { item: queue[0] });
     $("item").focus({ preventScroll: true });
   }
