@@ -33,7 +33,7 @@ from projects import (
     suggesting,
 )
 from projects.errors import Refused
-from projects.models import Annotation, Assignment, Item, Membership
+from projects.models import Annotation, Assignment, Membership
 from projects.trust import qualification, staleness, talk
 from projects.views import my_labels
 
@@ -54,7 +54,7 @@ def label(request: HttpRequest, project_id: int) -> HttpResponse:
     rules = queries.rules(member.project)
     assignments = queue.lease(member, labelling.AHEAD + 1, policy=rules.policy)
     again = _asked_for(request, member)
-    opened = mine.of_item(member, again.pk) if again else None
+    opened = mine.of_item(member, again.item_id) if again else None
     history = mine.newest(member, rules.labels)
     shown = labelling.progress(member, rules.policy)
     beside = _beside(request, member, rules, shown)
@@ -84,26 +84,25 @@ def _hand(
     member: Membership,
     rules: queries.Rules,
     assignments: list[Assignment],
-    again: Item | None,
+    again: Assignment | None,
     opened: mine.Entry | None,
 ) -> list[dict[str, Any]]:
     """What the page's script holds: first the item that was asked for by name, as it was answered."""
     hand = labelling.in_hand(member, rules, assignments)
     if again is None:
         return hand
-    html = labelling.item_html(again, member.project, remarks=talk.while_labelling(member, again))
-    first = {"id": again.pk, "number": again.number, "html": html, "again": bool(opened)}
-    first["chosen"] = opened.label_ids if opened else []
-    return [first, *[known for known in hand if known["id"] != again.pk]]
+    (row,) = mine.on_stage(member, rules, [again])
+    first = {**row, "again": bool(opened), "chosen": opened.label_ids if opened else []}
+    return [first, *[known for known in hand if known["id"] != first["id"]]]
 
 
 def _on_stage(
-    member: Membership, rules: queries.Rules, assignments: list[Assignment], again: Item | None
+    member: Membership, rules: queries.Rules, assignments: list[Assignment], again: Assignment | None
 ) -> dict[str, Any]:
     """The item that is shown, with what belongs to it, or why there is none; and what may be answered."""
     project, policy = member.project, rules.policy
-    first = assignments[0] if assignments else None
-    item = again or (first and first.item)
+    first = again or (assignments[0] if assignments else None)
+    item = first and first.item
     return {
         "project": project,
         "membership": member,
@@ -114,8 +113,8 @@ def _on_stage(
         "bulk": policy.bulk,
         "item": item,
         "item_talk": talk.while_labelling(member, item) if item else [],
-        "lead_note": labelling.lead_note(first) if first and not again else "",
-        "earlier": labelling.earlier(assignments[:1], project).get(item.pk, "") if item else "",
+        "lead_note": labelling.lead_note(first) if first else "",
+        "earlier": labelling.earlier([first], project).get(first.item_id, "") if first else "",
         "nothing": None if item else labelling.nothing_to_do(member, policy),
     }
 
@@ -233,16 +232,15 @@ def _past(request: HttpRequest, member: Membership, opened: mine.Entry | None) -
     return told
 
 
-def _asked_for(request: HttpRequest, member: Membership) -> Item | None:
+def _asked_for(request: HttpRequest, member: Membership) -> Assignment | None:
     """The item of ``?item=``, where this person had it: to change an answer, or give a refused one anew."""
     wanted = request.GET.get("item", "")
     if not (wanted.isascii() and wanted.isdigit() and len(wanted) < 19):
         return None
     mine = Assignment.objects.filter(
         item_id=int(wanted), annotator_id=member.user_id, project_id=member.project_id
-    ).select_related("item")
-    found = mine.first()
-    return found.item if found else None
+    )
+    return mine.select_related("item", "entry").first()
 
 
 def _read(request: HttpRequest) -> tuple[list[actions.Submission], int, frozenset[int]]:
