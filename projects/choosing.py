@@ -45,19 +45,21 @@ def _commands(project: Project, rules: Rules) -> set[str]:
     if policy.bulk:
         found.add("together")
     if project.media == Project.Media.IMAGE:
-        found |= {"zoom_in", "zoom_out", "zoom_reset"}
+        found |= keymap.OF_PICTURES
     return found
 
 
-def desk(member: Membership, labels: Sequence[Label], history: Sequence[mine.Entry]) -> dict[str, Any]:
+def desk(member: Membership, rules: Rules, history: Sequence[mine.Entry]) -> dict[str, Any]:
     """Return what the page's script needs: keys, and what finds labels where they are found by typing.
 
     ``history`` are a person's own last answers, newest first (``projects.mine``).
     """
+    labels = rules.labels
     told: dict[str, Any] = {"keys": keys(member.user.keys, labels)}
     if by_typing(labels):
         told["labels"] = {label.pk: found for label in labels if (found := _searched(label))}
         told["recent"] = list(dict.fromkeys(pk for row in history for pk in row.label_ids))[:3]
+        told["likely"] = rules.policy.likely_first
     return told
 
 

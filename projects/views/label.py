@@ -60,7 +60,7 @@ def label(request: HttpRequest, project_id: int) -> HttpResponse:
     beside = _beside(request, member, rules, shown)
     desk = {
         **_desk(request, member, _hand(member, rules, assignments, again, opened), shown),
-        **choosing.desk(member, rules.labels, history),
+        **choosing.desk(member, rules, history),
         **_past(request, member, opened),
         "pace": beside["pace"].as_json(),
         "suggest": suggesting.mode(rules.policy),

@@ -206,7 +206,9 @@ def test_used_labels_stand_first_and_keep_their_digits(sign_in):
     assert said == ["Refund", "Exchange rate", "Refund", "Exchange rate", "Exchange rate"]
 
 
-@pytest.mark.parametrize(("policy", "first"), [(True, ["Top 1", "Refund", "Card lost"]), (False, ["Refund"])])
+@pytest.mark.parametrize(
+    ("policy", "first"), [(True, ["Top 1", "Refund", "Card lost", "Refund"]), (False, ["Refund"])]
+)
 def test_likely_labels_stand_before_those_used_where_the_policy_allows(sign_in, policy, first):
     project = many()
     Policy.objects.filter(project=project).update(likely_first=policy, blind_share=0, gold_share=0)
@@ -219,6 +221,7 @@ def test_likely_labels_stand_before_those_used_where_the_policy_allows(sign_in, 
     page.keyboard.type("refund")
     page.keyboard.press("Enter")
     expect(page.locator(".copy .choice-name")).to_have_text(first)
+    expect(page.locator("#recent .copy kbd")).to_have_text("6" if policy else "1")  # whatever is likely
     page.keyboard.press("1")
     assert answered(page, project)[1] == ("answer", first[:1])
 
@@ -263,3 +266,100 @@ def test_a_finger_finds_one_of_many(sign_in):
     page.get_by_role("button", name="Later").tap()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert answered(page, project) == [("answer", ["Refund"]), ("answer", ["Refund"]), ("skip", [])]
+
+
+@pytest.mark.parametrize("key", ["Enter", "Control+Enter", "Alt+Enter", "Shift+Enter"])
+@pytest.mark.parametrize("typed", ["", "qqqq"])
+def test_enter_answers_nothing_where_nothing_is_found(sign_in, typed, key):
+    project = many()
+    page = open_desk(sign_in, project)
+    page.locator("#find").fill(typed)
+    before = page.locator("#item").inner_text()
+    page.locator("#find").press(key)
+    if typed and key == "Enter":
+        expect(page.locator("#status")).to_have_text("No label is called like that.")
+    expect(page.locator("#item")).to_have_text(before)
+    expect(page.locator("#find")).to_be_focused()
+    assert answered(page, project) == []
+
+
+@pytest.mark.parametrize("focus", ["#find", "#item", "#send"])
+def test_enter_saves_no_half_answer_while_text_stands_in_the_search(sign_in, focus):
+    project = many("multi")
+    page = open_desk(sign_in, project)
+    page.keyboard.type("refund")
+    page.keyboard.press("Enter")
+    page.keyboard.type("qqqq")
+    page.locator(focus).focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#status")).to_have_text("No label is called like that.")
+    assert answered(page, project) == []
+    page.keyboard.press("Escape")
+    page.keyboard.press("Enter")
+    assert answered(page, project) == [("answer", ["Refund"])]
+
+
+def test_digits_stay_with_the_labels_used_and_the_list_has_none(sign_in):
+    project = many()
+    page = open_desk(sign_in, project)
+    expect(page.locator("#label-list > .choice kbd:visible")).to_have_count(0)
+    page.keyboard.press("Alt+1")
+    for typed in ("refund", "exchange", "top 10", "exchange"):
+        page.keyboard.type(typed)
+        page.keyboard.press("Enter")
+        expect(page.locator("#label-list > .choice kbd:visible")).to_have_count(0)
+    used = [re.compile("1.*Refund"), re.compile("2.*Exchange rate"), re.compile("3.*Top 10")]
+    expect(page.locator("#recent .copy")).to_have_text(used)
+    page.keyboard.press("Alt+4")
+    page.keyboard.press("3")
+    expect(page.locator("#recent .copy")).to_have_text(used)
+    said = [labels[0] for _kind, labels in answered(page, project)]
+    assert said == ["Refund", "Exchange rate", "Top 10", "Exchange rate", "Top 10"]
+
+
+def test_one_menu_is_open_at_once_and_then_no_digit_answers(sign_in):
+    project = make_project(labels=2, items=TEXTS)
+    page = open_desk(sign_in, project)
+    page.keyboard.press("s")
+    page.keyboard.press("f")
+    expect(page.locator(".desk details.menu[open]")).to_have_attribute("id", "flag")
+    page.locator("#reading summary").click()
+    expect(page.locator(".desk details.menu[open]")).to_have_attribute("id", "reading")
+    page.keyboard.press("1")
+    page.keyboard.press("Escape")
+    expect(page.locator(".desk details.menu[open]")).to_have_count(0)
+    assert answered(page, project) == []
+    page.keyboard.press("2")
+    assert answered(page, project) == [("answer", ["label 1"])]
+
+
+def test_after_a_tap_the_next_item_shows_no_label_as_chosen_and_no_keys(sign_in):
+    project = make_project(labels=2, items=TEXTS)
+    page = open_desk(sign_in, project, has_touch=True, is_mobile=True, viewport={"width": 390, "height": 844})
+    choice = page.locator(".choice").first
+    tint = "node => getComputedStyle(node).backgroundColor"
+    plain = choice.evaluate(tint)
+    choice.tap()
+    assert answered(page, project) == [("answer", ["label 0"])]
+    page.wait_for_timeout(300)  # a tint fades in
+    assert choice.evaluate(tint) == plain
+    expect(page.locator(".answer kbd:visible")).to_have_count(0)
+
+
+def test_what_is_typed_has_its_own_direction_and_the_hint_that_of_the_page(sign_in):
+    page = open_desk(sign_in, many())
+    expect(page.locator("#find")).not_to_have_attribute("dir", "auto")
+    page.locator("#find").fill("بطاقة")
+    expect(page.locator("#find")).to_have_css("direction", "rtl")
+    page.locator("#find").fill("")
+    expect(page.locator("#find")).to_have_css("direction", "ltr")
+
+
+def test_two_commands_with_one_key_are_told_at_once_in_words(sign_in):
+    page = sign_in(make_user("Ann"))
+    page.goto("/me/keys/")
+    page.get_by_label("Skip", exact=True).press("U")
+    told = page.locator(".my-key", has=page.get_by_label("Skip", exact=True)).locator(".clash")
+    expect(told).to_have_text("“Undo” has this key, too. Choose another for one of them.")
+    page.get_by_label("Skip", exact=True).press("K")
+    expect(told).to_be_hidden()

@@ -74,6 +74,9 @@ export function flag() {
   say(words.note);
 }
 
+// While something is open over the page, keys are for that.
+const menuOpen = () => Boolean(document.querySelector(".desk details.menu[open]"));
+
 export function openMenu(id) {
   const menu = $(id);
   menu.open = !menu.open;
@@ -82,16 +85,19 @@ export function openMenu(id) {
 }
 
 // A digit: a reason of the open menu, else a label. «sign» is what the key says: it may go on with a search instead.
+// Under any other open menu it does nothing.
 export function digit(number, sign) {
   if ($("skip").open) {
     $("skip").querySelectorAll("button")[number - 1]?.click();
     return true;
   }
+  if (menuOpen()) return true;
   if (finder) return finder.continues(sign) ? false : pick(number);
   return label(String(number));
 }
 
 export function label(...keys) {
+  if (menuOpen()) return false;
   const own = [...choices.values()].find((node) => node.dataset.key && keys.includes(node.dataset.key.toLowerCase()));
   if (own) press(own);
   return Boolean(own);
@@ -99,7 +105,7 @@ export function label(...keys) {
 
 // The label with that digit among those in view.
 export function pick(number) {
-  const hit = finder.hit(number);
+  const hit = menuOpen() ? null : finder.hit(number);
   if (hit) take(hit);
   return Boolean(hit);
 }
@@ -109,16 +115,20 @@ function take(hit) {
   if (desk.multi && finder.typed) finder.clear();
 }
 
+// While something is typed it takes a label, and never saves: on the button that saves, too.
 export function enter(event) {
-  if (event.target.closest("button, a, summary")) return false;
-  if (finder?.typed && finder.hits.length) {
-    const stop = event.target.closest(".choice"); // walked to by arrows
-    take(stop ?? finder.hits[0].node);
-    if (stop) $("find").focus();
-    return true;
-  }
-  if (!desk.multi) return false;
-  $("send").click();
+  const saves = finder?.typed && event.target.id === "send";
+  if (menuOpen() || (!saves && event.target.closest("button, a, summary"))) return false;
+  if (finder?.typed) return found(event.target.closest(".choice"));
+  if (desk.multi) $("send").click();
+  else if (finder && event.target === $("find")) say($("find").placeholder);
+  return desk.multi;
+}
+
+function found(stop) {
+  if (!finder.hits.length) say($("find").form.querySelector(".find-none").textContent);
+  else take(stop ?? finder.hits[0].node);
+  if (stop) $("find").focus(); // walked to by arrows
   return true;
 }
 
@@ -130,7 +140,7 @@ export function type(event, key) {
 }
 
 export function escape(field) {
-  for (const menu of form.querySelectorAll("details[open]")) menu.open = false;
+  for (const menu of document.querySelectorAll(".desk .menu[open], #answer details[open]")) menu.open = false;
   if (finder && (field === $("find") || finder.typed)) finder.clear();
   $("item").focus({ preventScroll: true });
 }

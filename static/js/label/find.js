@@ -24,7 +24,7 @@ export class Finder {
     this.none = near.querySelector(".find-none");
     this.count = near.querySelector(".find-count");
     this.said = near.querySelector(".find-said");
-    this.first = () => []; // what stands before the list while nothing is typed: [{ node, kbd }]
+    this.first = () => []; // what stands before the list while nothing is typed: [{ node, kbd, digit }]
     this.shows = () => true; // (row, typed): whether groups let it be seen
     this.after = () => {};
     input.addEventListener("input", () => this.#typed());
@@ -37,6 +37,9 @@ export class Finder {
 
   apply() {
     const typed = this.typed;
+    // The hint goes as the page goes, what is typed as it is written.
+    if (this.input.value) this.input.dir = "auto";
+    else this.input.removeAttribute("dir");
     const found = search(this.entries, typed).map(({ at, level }) => ({ ...this.rows[at], level }));
     const rows = found.filter((row) => this.shows(row, typed));
     const shown = new Set(rows.map((row) => row.node));
@@ -61,12 +64,11 @@ export class Finder {
     this.now = wanted;
   }
 
+  // While nothing is typed only what stands in front has digits: the list below shifts, and a hand remembers digits.
   #number(typed) {
-    const digits = new Map();
-    // A label that stands in front has its digit there, and none in the list.
-    const fronts = new Set(this.hits.filter((hit) => hit.of).map((hit) => hit.of));
-    this.selectable = this.hits.filter((hit) => !fronts.has(hit.node)).slice(0, SHOWN);
-    this.selectable.forEach((hit, at) => digits.set(hit.node, String(at + 1)));
+    const taken = typed ? this.hits.slice(0, SHOWN).map((hit, at) => ({ ...hit, digit: at + 1 })) : this.hits.filter((hit) => hit.digit);
+    this.byDigit = new Map(taken.map(({ digit, node }) => [digit, node]));
+    const digits = new Map(taken.map(({ digit, node }) => [node, String(digit)]));
     for (const { node, kbd } of [...this.rows, ...this.hits]) {
       const digit = digits.get(node);
       kbd.hidden = !digit;
@@ -97,7 +99,7 @@ export class Finder {
 
   // The label that a digit takes.
   hit(number) {
-    return this.selectable[number - 1]?.node;
+    return this.byDigit.get(number);
   }
 
   clear() {

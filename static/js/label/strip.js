@@ -1,4 +1,5 @@
 // What stands first among many labels while nothing is typed: likely ones, where the policy allows, and those used last.
+// The used ones have digits of their own, whatever else is likely: a hand that knows one never answers otherwise with it.
 
 import { $, choices, desk, labelName, on } from "./desk.js";
 import { press } from "./find.js";
@@ -57,8 +58,8 @@ function copy(pk) {
   return { node, kbd, of, name: labelName(pk) };
 }
 
-function fill(box, pks) {
-  const copies = pks.map(copy);
+function fill(box, pks, before = 0) {
+  const copies = pks.map((pk, at) => ({ ...copy(pk), digit: before + at + 1 }));
   box.querySelectorAll(".copy").forEach((old) => old.remove());
   box.append(...copies.map(({ node }) => node));
   box.hidden = !copies.length;
@@ -72,9 +73,8 @@ export function strip(finder) {
 
   function front() {
     const first = likely.filter((pk) => choices.has(pk)).slice(0, LIKELY);
-    const rest = places.filter((pk) => !first.includes(pk));
-    const wanted = JSON.stringify([first, rest]);
-    if (wanted !== shown) copies = [...fill($("likely"), first), ...fill($("recent"), rest)];
+    const wanted = JSON.stringify([first, places]);
+    if (wanted !== shown) copies = [...fill($("likely"), first), ...fill($("recent"), places, desk.likely ? LIKELY : 0)];
     shown = wanted;
     return copies;
   }
