@@ -22,7 +22,7 @@ from projects.audit import Act
 from projects.errors import Refused
 from projects.guidelines import News
 from projects.models import Annotation, Dispute, GuidelineVersion, Item, Label, Project
-from projects.saying import gettext
+from projects.saying import Said, gettext
 from projects.trust import staleness
 from projects.trust.touching import CHUNK, Effect, effect, names_label
 
@@ -72,6 +72,13 @@ def merge_effect(project: Project, gone: Label) -> Mapped:
     )
 
 
+def merge_words(gone: Label, into: Label) -> Said:
+    """What people may be told of a merge."""
+    return gettext(
+        "«%(gone)s» and «%(into)s» are one label now: use «%(into)s».", gone=gone.name, into=into.name
+    )
+
+
 @transaction.atomic
 def merge(project: Project, actor: AbstractBaseUser, wanted: Merge) -> GuidelineVersion:
     """Let one label's answers count for another one from now on, and retire it.
@@ -91,7 +98,8 @@ def merge(project: Project, actor: AbstractBaseUser, wanted: Merge) -> Guideline
     gone.save(update_fields=["merged_into", "retired_at", "key"])
     # Between these two nobody told apart on purpose before: agreement and records begin anew.
     migration = {"merge": {"from": gone.pk, "into": into.pk, "names": [gone.name, into.name]}}
-    news = News(Kind.BREAKING, _summary(wanted.summary), (gone.pk,), migration)
+    summary = _summary(wanted.summary, merge_words(gone, into))
+    news = News(Kind.BREAKING, summary, (gone.pk,), migration)
     made = _advanced(held, actor, news)
     after = {"into": into.name, "label_ids": [gone.pk, into.pk]}
     audit.record(held, actor, "label.merged", gone.name, after=after, reason=news.summary, bulk=_bulk(made))
@@ -254,6 +262,14 @@ def split_effect(project: Project, gone: Label) -> Effect:
     return effect(project, [gone.pk])
 
 
+def split_words(gone: Label) -> Said:
+    """What people may be told of a split."""
+    return gettext(
+        "«%(gone)s» is now several labels: look at what each of them means.",
+        gone=gone.name,
+    )
+
+
 @transaction.atomic
 def split(project: Project, actor: AbstractBaseUser, wanted: Split) -> GuidelineVersion:
     """Put new labels in place of one, and retire it.
@@ -273,9 +289,10 @@ def split(project: Project, actor: AbstractBaseUser, wanted: Split) -> Guideline
     names = [label.name for label in added]
     ids = [label.pk for label in added]
     migration = {"split": {"from": gone.pk, "into": ids, "names": [gone.name, *names]}}
-    made = _advanced(held, actor, News(Kind.BREAKING, _summary(wanted.summary), (gone.pk,), migration))
+    summary = _summary(wanted.summary, split_words(gone))
+    made = _advanced(held, actor, News(Kind.BREAKING, summary, (gone.pk,), migration))
     after = {"names": names, "label_ids": ids}
-    audit.record(held, actor, "label.split", gone.name, after=after, reason=made.summary, bulk=_bulk(made))
+    audit.record(held, actor, "label.split", gone.name, after=after, reason=summary, bulk=_bulk(made))
     return made
 
 
@@ -318,10 +335,12 @@ def _keep_two(held: Project, fewer: int) -> None:
         raise Refused(_("A project needs at least two labels. Add another one first."))
 
 
-def _summary(typed: str) -> str:
+def _summary(typed: str, offered: Said) -> Said | str:
+    """What people are told; the words that the page offers reach each of them in his language."""
     if not typed.strip():
         raise Refused(_("Say in a sentence what is new: everybody who labels reads it before going on."))
-    return " ".join(typed.split())
+    typed = " ".join(typed.split())
+    return offered if typed == str(offered) else typed
 
 
 def _advanced(held: Project, actor: AbstractBaseUser, news: News) -> GuidelineVersion:

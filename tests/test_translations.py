@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gettext
+import html
 import json
 import re
 from datetime import timedelta
@@ -282,6 +283,20 @@ def test_what_a_person_says_of_a_new_label_follows_as_it_was_typed():
     with translation.override("ar"):
         assert str(version.said).endswith("other. Ask Ada.")
         assert "New" not in str(version.said)
+
+
+def test_the_words_that_a_page_offers_for_a_merge_reach_each_in_his_language(client):
+    project = make_project(labels=["refund", "card", "other"])
+    refund, _card, other = project.labels.order_by("position")
+    client.force_login(make_admin(project).user)
+    address, chosen = reverse("labels-merge", args=[project.pk]), {"gone": other.pk, "into": refund.pk}
+    page = client.get(address, chosen, **ARABIC).text
+    offered = html.unescape(re.search(r'id="id_summary"[^>]* value="([^"]*)"', page)[1])
+    client.post(address, {**chosen, "summary": offered}, **ARABIC)
+    version = project.guideline_versions.get(version=2)
+    assert str(version.said) == version.summary == "«other» and «refund» are one label now: use «refund»."
+    with translation.override("ar"):
+        assert str(version.said) == offered != version.summary
 
 
 def test_the_history_tells_reasons_of_the_code_in_the_reader_s_language(client):

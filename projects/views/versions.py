@@ -69,6 +69,7 @@ def merge(request: HttpRequest, project_id: int) -> HttpResponse:
     if (gone := given.get("gone")) and (into := given.get("into")):
         context |= {"gone": gone, "into": into, "same": gone == into}
         context |= {"effect": migrating.merge_effect(project, gone)}
+        context |= {"suggested": migrating.merge_words(gone, into)}
     return _asked(request, member, "projects/settings/labels_merge.html", context)
 
 
@@ -91,6 +92,7 @@ def split(request: HttpRequest, project_id: int) -> HttpResponse:
     context: dict[str, Any] = {"form": form, "labels": labelset.shown(project)}
     if gone := _typed(form).get("gone"):
         context |= {"gone": gone, "effect": migrating.split_effect(project, gone)}
+        context |= {"suggested": migrating.split_words(gone)}
     return _asked(request, member, "projects/settings/labels_split.html", context)
 
 
