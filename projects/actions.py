@@ -97,8 +97,10 @@ def _store(membership: Membership, rules: Rules, submission: Submission, at: dat
     if membership.project.state == Project.State.ARCHIVED and assignment.state != Assignment.State.LEASED:
         raise Refused(_("This project is archived. Ask an admin to open it again."))
     labels = _checked(membership.project, rules, submission, before)
-    met = suggesting.met(membership, rules, assignment, submission.suggestion, again=before is not None)
-    bulk = cards.mark(submission.bulk, item, assignment.entry)
+    bulk = cards.mark(submission.bulk, rules.policy, assignment)
+    # On a card nobody is shown what the model thinks of each.
+    shown = None if bulk else submission.suggestion
+    met = suggesting.met(membership, rules, assignment, shown, again=before is not None)
     submission = replace(submission, labels=labels, reason=_reason(submission), suggestion=met, bulk=bulk)
     known = assignment.entry.stream == QueueEntry.Stream.GOLD
     if known and qualification.trains(membership, rules.policy, submission.kind):
@@ -278,7 +280,6 @@ def _parse_one(row: object) -> Submission:
         note=note,
         reason=str(row.get("reason", "")).replace("\0", ""),
         active_ms=None if active is None else min(active, DAY_MS),
-        # On a card nobody is shown what the model thinks of each.
-        suggestion=None if row.get("bulk") else suggesting.parse(row.get("suggestion")),
+        suggestion=suggesting.parse(row.get("suggestion")),
         bulk=UUID(row["bulk"]) if row.get("bulk") else None,
     )

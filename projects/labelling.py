@@ -147,7 +147,7 @@ def in_hand(
                 row.item, project, lead_note(row), said.get(row.item_id, ()), told.get(row.item_id, "")
             ),
             "thought": thought.get(row.item_id),
-            "alike": cards.alike(rules, row.entry),
+            "alike": cards.alike(membership, rules, row),
         }
         for row in missing
     ]

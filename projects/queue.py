@@ -30,7 +30,6 @@ from projects.trust import gold, workload
 RANK_STEP = 1_000_000
 # Items that the fallback queues at a time.
 TOP_UP = 20
-# Streams of the uniform sample, and how a random item of each kind is called.
 _Stream = QueueEntry.Stream
 
 
@@ -170,9 +169,17 @@ def _add(project: Project, policy: Policy, picks: Sequence[Pick], round_number: 
                 free=places,
             )
         )
-    # Somebody's fallback may queue the same item at this moment: the first one stands.
-    QueueEntry.objects.bulk_create(entries, ignore_conflicts=True, batch_size=1000)
+    insert(entries)
     return len(entries)
+
+
+def insert(entries: Iterable[QueueEntry]) -> None:
+    """Add entries of items that none asks for. Somebody may queue the same item now: the first one stands.
+
+    Each waits for whoever is adding the same item, so all go by item: another order could end in a deadlock.
+    """
+    ordered = sorted(entries, key=lambda entry: entry.item_id)
+    QueueEntry.objects.bulk_create(ordered, ignore_conflicts=True, batch_size=1000)
 
 
 # --- leasing ---------------------------------------------------------------------------------------------

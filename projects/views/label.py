@@ -249,7 +249,7 @@ def _read(request: HttpRequest) -> tuple[list[actions.Submission], int, frozense
         body = json.loads(request.body)
         rows, want, have = body.get("submissions", []), body.get("want", 0), body.get("have", [])
         numbers = [want, *have]
-    except (ValueError, AttributeError, TypeError) as error:
+    except (ValueError, AttributeError, TypeError, RecursionError) as error:
         raise Refused(_("The request could not be read.")) from error
     if not isinstance(rows, list) or len(rows) > MOST_AT_ONCE or len(have) > 1000:
         raise Refused(_("The request holds too much at once."))
