@@ -6,6 +6,7 @@ import gettext
 import html
 import json
 import re
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -41,6 +42,17 @@ def test_every_language_but_the_first_has_a_catalogue():
 @pytest.mark.parametrize("path", PO, ids=lambda path: path.parent.parent.name)
 def test_a_catalogue_is_whole_and_compiled_and_holds_every_string_of_the_code(path):
     assert list(translations.faults(path)) == []
+
+
+@pytest.mark.skipif(shutil.which("msgfmt") is None, reason="gettext is not installed")
+def test_what_gettext_itself_refuses_is_found(tmp_path):
+    path = tmp_path / "django.po"
+    head = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8\\n"\n\n'
+    text = 'msgid "less than 5 % of a batch"\nmsgstr "أقل من 5 % من الدفعة"\n'
+    path.write_text(head + text, encoding="utf-8")
+    assert list(translations.refused_by_gettext(path)) == []
+    path.write_text(f"{head}#, python-format\n{text}", encoding="utf-8")
+    assert any("not a valid Python format string" in line for line in translations.refused_by_gettext(path))
 
 
 @pytest.mark.parametrize("path", PO, ids=lambda path: path.parent.parent.name)
