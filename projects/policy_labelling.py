@@ -88,14 +88,17 @@ class LabellingForm(OfPolicy):
         fields = OF_POLICY
         labels = {
             "likely_first": gettext_lazy("Offer likely labels first where labels are found by typing"),
-            "highlight": gettext_lazy("Mark the words that the model went by"),
+            "highlight": gettext_lazy("With a suggestion, mark the words that the model went by"),
             "bulk": gettext_lazy("Let people label look-alikes together"),
         }
         help_texts = {
             "likely_first": gettext_lazy(
                 "A suggestion, too: hold-out, samples and blind answers go without."
             ),
-            "highlight": gettext_lazy("Worked out after each round, in texts of up to 200 words."),
+            "highlight": gettext_lazy(
+                "They show as the suggestion does, at once or on the key; where people hear it once they have "
+                "answered, nothing is marked. Worked out after each round, in texts of up to 200 words."
+            ),
             "bulk": gettext_lazy("At most twelve at a time, kept one by one, taken back together."),
         }
 

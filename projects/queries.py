@@ -176,7 +176,7 @@ def answers_since_round(project: Project, most: int | None = None) -> int:
 def since_round(project: Project, most: int) -> int:
     """The same for people to see: counted anew every second at most, and this process's own at once."""
     count = partial(hot.answers_since, project.pk, project.round_mark, most)
-    return min(most, _kept(_since(project, most), count, SINCE_SECONDS))
+    return max(0, min(most, _kept(_since(project, most), count, SINCE_SECONDS)))
 
 
 def note_answers(project: Project, most: int, change: int) -> None:
@@ -184,6 +184,11 @@ def note_answers(project: Project, most: int, change: int) -> None:
     if near.get(_since(project, most)) is not None:
         with suppress(ValueError):  # It has run out in this moment.
             near.incr(_since(project, most), change)
+
+
+def count_anew(project: Project, most: int) -> None:
+    """Whoever took something back sees the figures without it."""
+    near.delete_many([_since(project, most), f"labelled:{project.pk}"])
 
 
 def _since(project: Project, most: int) -> str:

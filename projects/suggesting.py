@@ -47,7 +47,12 @@ class Thought(NamedTuple):
 
 def helps(policy: Policy) -> bool:
     """Whether people get anything of the model before they answer."""
-    return policy.suggest != HIDDEN or policy.likely_first or policy.highlight
+    return policy.suggest != HIDDEN or policy.likely_first
+
+
+def marks(policy: Policy) -> bool:
+    """Whether the words that the model went by are shown, with the suggestion."""
+    return bool(policy.highlight and policy.suggest != HIDDEN)
 
 
 def mode(policy: Policy) -> str:
@@ -116,10 +121,11 @@ def _told(membership: Membership, rules: Rules, assignment: Assignment) -> dict[
     told: dict[str, Any] = {}
     if policy.suggest != HIDDEN:
         told = {"when": policy.suggest, "labels": known.labels, "p": known.p}
+        # They give the opinion away, so they come with it and never before.
+        if marks(policy) and (words := reason.get("words")):
+            told["words"] = _in_browser(words, assignment.item.text)
     if policy.likely_first:
         told["likely"] = list(_shares(reasons.top(reason), rules))
-    if policy.highlight and (words := reason.get("words")):
-        told["words"] = _in_browser(words, assignment.item.text)
     return told
 
 

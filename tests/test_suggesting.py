@@ -135,15 +135,17 @@ def test_likely_labels_alone_are_told_without_the_suggestion():
     assert told(member, picked(member, (2, 0.6), (0, 0.3), (1, 0.1))) == {"likely": [c.pk, a.pk, b.pk]}
 
 
-def test_words_are_told_only_where_the_policy_marks_them():
-    project, member, _labels = make("hidden", policy={"highlight": True})
+def test_words_are_told_only_with_a_suggestion_and_where_the_policy_marks_them():
+    project, member, _labels = make("key", policy={"highlight": True})
     held = picked(member)
     held.item.text = "one\r\ntwo 🙂 three"
     held.entry.reason["words"] = [[5, 8], [11, 16]]
     # A browser reads the line's end as one character.
-    assert told(member, held) == {"words": [[4, 7], [10, 15]]}
-    policies.change(project, None, {"highlight": False, "suggest": "always"})
+    assert told(member, held)["words"] == [[4, 7], [10, 15]]
+    policies.change(project, None, {"highlight": False})
     assert "words" not in told(member, held)
+    policies.change(project, None, {"highlight": True, "likely_first": True, "suggest": "hidden"})
+    assert list(told(member, held)) == ["likely"]
 
 
 # --- blind answers ---

@@ -115,7 +115,7 @@ def periods(project: Project) -> list[Period]:
 def _way(policy: Policy) -> tuple[str, bool, bool, float] | None:
     if not suggesting.helps(policy):
         return None
-    return str(policy.suggest), policy.likely_first, policy.highlight, suggesting.blind_share(policy)
+    return str(policy.suggest), policy.likely_first, suggesting.marks(policy), suggesting.blind_share(policy)
 
 
 def _ended(period: Period, until: datetime) -> Period:

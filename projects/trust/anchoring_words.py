@@ -40,8 +40,8 @@ def wrong(found: Difference) -> str:
 
 def _too_few(found: Difference) -> str:
     words = _(
-        "Too few answers yet: of suggestions that proved wrong, %(shown)s were answered with it in reach and "
-        "%(blind)s blind; both take %(enough)s."
+        "Too few answers yet to tell. It takes %(enough)s answers where a wrong suggestion was in reach, "
+        "now %(shown)s, and %(enough)s blind ones, now %(blind)s."
     )
     return words % {"shown": f"{found.shown.n:,}", "blind": f"{found.blind.n:,}", "enough": ENOUGH}
 

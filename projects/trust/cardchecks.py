@@ -160,8 +160,8 @@ def _labels(project: Project, counts: _Counts) -> tuple[list[Confirmed], int]:
 
 
 def _seconds(project: Project, *, bulk: bool) -> float | None:
-    """The median of seconds that an answer took, of those given on cards or of the others."""
-    timed = Annotation.objects.filter(project=project, kind=_Kind.ANSWER, active_ms__isnull=False)
+    """The median of seconds that an answer took, on cards or singly, of those that stand."""
+    timed = _standing(project).filter(kind=_Kind.ANSWER, active_ms__isnull=False)
     timed = timed.filter(bulk__isnull=not bulk).order_by("-pk")
     times = [milliseconds or 0 for milliseconds in timed.values_list("active_ms", flat=True)[:RECENT]]
     return median(times) / 1000 if len(times) >= ENOUGH else None

@@ -25,6 +25,8 @@ document.addEventListener("click", (event) => {
 
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
+  const leave = event.target.closest?.("form")?.querySelector("[data-escape]");
+  if (leave && !event.isComposing) return leave.click();
   const menu = event.target.closest?.("details.menu[open]") ?? document.querySelector("details.menu[open]");
   if (!menu) return;
   menu.open = false;

@@ -145,7 +145,7 @@ def test_many_labels_reveal_by_alt_and_the_key(sign_in):
 
 
 def test_words_are_marked_where_they_stand_behind_an_emoji(sign_in):
-    project = make("hidden", policy={"highlight": True})
+    project = make("always", policy={"highlight": True})
     page, _member = open_desk(sign_in, project)
     text = page.locator(".item-text").inner_text()
     assert page.locator("#item mark").all_inner_texts() == ["card", "stolen", "yesterday"]
@@ -154,6 +154,16 @@ def test_words_are_marked_where_they_stand_behind_an_emoji(sign_in):
     page.keyboard.press("1")
     expect(page.locator("#item mark")).to_have_count(0)
     expect(page.locator("#went-by")).to_be_hidden()
+
+
+def test_words_are_not_marked_before_the_suggestion_is_there(sign_in):
+    page, _member = open_desk(sign_in, make("key", policy={"highlight": True}))
+    expect(page.locator("#item mark")).to_have_count(0)
+    expect(page.locator("#went-by")).to_be_hidden()
+    page.keyboard.press("m")
+    expect(page.locator("#item mark")).to_have_count(3)
+    page, _member = open_desk(sign_in, make("hidden", policy={"highlight": True}))
+    expect(page.locator("#item mark")).to_have_count(0)
 
 
 def test_axe_finds_nothing_in_either_theme_and_nothing_is_cut_off(sign_in):

@@ -4,6 +4,7 @@ import { $, on } from "./desk.js";
 import { sayQuietly } from "./stage.js";
 
 let newest = null;
+const unknown = $("why").textContent;
 
 on("answer", ({ progress, quiz }) => {
   $("quiz").hidden = !quiz;
@@ -33,3 +34,7 @@ on("verdict", ({ verdict, record }) => {
 });
 
 on("kept", ({ record }) => { newest = record.id; });
+on("undone", () => {
+  newest = null;
+  $("why").textContent = unknown;
+});

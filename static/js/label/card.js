@@ -218,7 +218,8 @@ document.addEventListener("keydown", (event) => {
 }, true);
 
 if (section) {
-  form.before($("together-offer"), section);
+  form.before(section);
+  $("beneath").prepend($("together-offer"));
   opener.addEventListener("click", toggle);
   $("together-close").addEventListener("click", close);
   list.addEventListener("keydown", walk);

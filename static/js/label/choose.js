@@ -140,6 +140,8 @@ export function type(event, key) {
 }
 
 export function escape(field) {
+  const busy = field?.value || finder?.typed || form.querySelector("details[open]");
+  if (!busy && !$("editing").hidden) return $("leave").click();
   for (const menu of document.querySelectorAll(".desk .menu[open], #answer details[open]")) menu.open = false;
   if (finder && (field === $("find") || finder.typed)) finder.clear();
   $("item").focus({ preventScroll: true });

@@ -65,6 +65,7 @@ outbox.addEventListener("state", ({ detail: { state: condition, waiting } }) => 
   $("state").dataset.state = state;
   $("state-words").textContent = sentence(state, waiting);
   $("state-door").hidden = !DOORS.includes(state);
+  hush(state, waiting);
   for (const place of $("signin").querySelectorAll("[data-waiting]")) place.textContent = waiting;
   if (!DOORS.includes(state)) $("signin").close();
   if (state === told || state === "sending") return;
@@ -72,6 +73,16 @@ outbox.addEventListener("state", ({ detail: { state: condition, waiting } }) => 
   else if (RANK[state] > RANK[told] || state === "saved") speak(sentence(state, waiting));
   told = state;
 });
+
+// What ears heard goes where the number is another one by now; that there is something at all is said once.
+let number = 0;
+function hush(state, waiting) {
+  if (state === told && waiting !== number) {
+    if (number || !RANK[state] || DOORS.includes(state)) $("state-said").textContent = "";
+    else speak(sentence(state, waiting));
+  }
+  number = waiting;
+}
 
 // For ears: eyes see it in the line. In a place of its own, where what is said after every key does not drown it.
 export function speak(text) {

@@ -31,11 +31,17 @@ export function show() {
   $("item").scrollTop = 0;
 }
 
+const onTheirWay = () => ($("state").dataset.state === "offline" ? words.offline : words.waiting);
+outbox.addEventListener("state", () => {
+  const head = $("nothing-head");
+  if ([words.waiting, words.offline].includes(head.textContent)) head.textContent = onTheirWay();
+});
+
 function nothing(told) {
   const news = !$("stage").hidden;
   $("stage").hidden = true;
   $("nothing").hidden = false;
-  $("nothing-head").textContent = told?.[0] ?? words.waiting;
+  $("nothing-head").textContent = told?.[0] ?? onTheirWay();
   $("nothing-words").textContent = told?.[1] ?? "";
   $("nothing-go").hidden = !told?.[2];
   if (told?.[2]) Object.assign($("nothing-go"), { href: told[2], textContent: told[3] });

@@ -13,9 +13,9 @@ let newest = null;
 // Only labels that this page still offers: one may have been retired since.
 const known = (thought) => (thought?.labels?.length && thought.labels.every((pk) => choices.has(pk)) ? thought : null);
 
-on("show", ({ item }) => {
+on("show", () => {
   met = { how: "unseen", ms: null };
-  mark(item.thought?.words ?? []);
+  $("went-by").hidden = true;
   if (!box) return;
   box.hidden = false;
   for (const node of choices.values()) node.classList.remove("suggested");
@@ -49,6 +49,7 @@ function disclose(how) {
   for (const pk of thought.labels) choices.get(pk).classList.add("suggested");
   $("take").hidden = false;
   $("take").textContent = desk.multi ? words.tick : words.take;
+  mark(thought.words ?? []);
 }
 
 function chip(pk, keyed = false) {
@@ -95,6 +96,8 @@ on("kept", ({ record }) => {
   $("thought").hidden = true;
 });
 
+on("undone", () => { $("thought").hidden = true; });
+
 on("verdict", ({ verdict, record }) => {
   const thought = known(verdict.thought);
   if (!thought || record?.id !== newest || record.kind === "undo") return;
@@ -119,7 +122,6 @@ function units(text, points) {
 }
 
 function mark(ranges) {
-  $("went-by").hidden = true;
   const text = $("item").querySelector(".item-text");
   if (!text || !ranges.length) return;
   const ends = units(text.textContent, ranges.toSorted((a, b) => a[0] - b[0]).flat());
