@@ -96,8 +96,8 @@ class LabellingForm(OfPolicy):
                 "A suggestion, too: hold-out, samples and blind answers go without."
             ),
             "highlight": gettext_lazy(
-                "They show as the suggestion does, at once or on the key; where people hear it once they have "
-                "answered, nothing is marked. Worked out after each round, in texts of up to 200 words."
+                "They show as the suggestion does, at once or on the key; where people hear it once they "
+                "have answered, nothing is marked. Worked out after each round, in texts of up to 200 words."
             ),
             "bulk": gettext_lazy("At most twelve at a time, kept one by one, taken back together."),
         }

@@ -142,18 +142,10 @@ def work(request: HttpRequest, project_id: int) -> JsonResponse:
     opened = opened or opening.slowly(request, project_id)
     member, rules = opened.member, opened.rules
     verdicts, assignments = _submit_and_fill(member, submissions, want, rules)
-    names = {label.position: label.name for label in rules.labels}
+    if any(one.kind == Annotation.Kind.UNDO for one in submissions):
+        queries.count_anew(member.project, rules.policy.batch_size)
     answer: dict[str, Any] = {
-        "verdicts": [
-            {
-                "id": v.id,
-                "status": v.status,
-                "message": v.message,
-                "why": reasons.sentence(v.reason, names),
-                "thought": suggesting.afterwards(v.reason, rules, member.project),
-            }
-            for v in verdicts
-        ],
+        "verdicts": _told(verdicts, member, rules),
         "items": labelling.in_hand(member, rules, assignments, have),
         "held": [assignment.item_id for assignment in assignments],
         "progress": labelling.as_json(labelling.progress(member, rules.policy)),
@@ -162,6 +154,21 @@ def work(request: HttpRequest, project_id: int) -> JsonResponse:
     if want and not assignments:
         answer["nothing"] = labelling.nothing_to_do(member, rules.policy)
     return JsonResponse(answer)
+
+
+def _told(verdicts: list[actions.Verdict], member: Membership, rules: queries.Rules) -> list[dict[str, Any]]:
+    """What became of each answer, and what may be said of its item now that it is answered."""
+    names = {label.position: label.name for label in rules.labels}
+    return [
+        {
+            "id": verdict.id,
+            "status": verdict.status,
+            "message": verdict.message,
+            "why": reasons.sentence(verdict.reason, names),
+            "thought": suggesting.afterwards(verdict.reason, rules, member.project),
+        }
+        for verdict in verdicts
+    ]
 
 
 class _AnotherPerson(Exception):
