@@ -1,22 +1,21 @@
 // Choosing labels and the other ways to answer: buttons, menus, several labels at once, finding one of many.
 
 import { $, choices, desk, form, on, words } from "./desk.js";
-import { chosen } from "./chosen.js";
 import { Finder, press } from "./find.js";
-import { groups } from "./groups.js";
 import { current, say, submit, undo } from "./stage.js";
 import { strip } from "./strip.js";
 
 export const finder = $("find") ? new Finder($("find"), form.querySelectorAll(".choice"), desk.labels) : null;
 const front = finder && strip(finder);
-const grouped = finder && groups(finder);
-const above = finder && desk.multi ? chosen(finder, markChosen) : null;
+// Only where there is use for them.
+const grouped = finder && document.querySelector(".group-head") ? (await import("./groups.js")).groups(finder) : null;
+const above = finder && desk.multi ? (await import("./chosen.js")).chosen(finder, markChosen) : null;
 
 if (finder) {
   if (matchMedia("(pointer: coarse)").matches) $("find").placeholder = $("find").dataset.touch;
   finder.after = (typed, found) => {
     front.hide(typed);
-    grouped.after(typed, found);
+    grouped?.after(typed, found);
     if (desk.multi) front.mark();
   };
   finder.apply();
