@@ -97,14 +97,10 @@ def _store(membership: Membership, rules: Rules, submission: Submission, at: dat
     if membership.project.state == Project.State.ARCHIVED and assignment.state != Assignment.State.LEASED:
         raise Refused(_("This project is archived. Ask an admin to open it again."))
     labels = _checked(membership.project, rules, submission, before)
-    bulk = cards.mark(submission.bulk, rules.policy, assignment)
-    # On a card nobody is shown what the model thinks of each.
-    shown = None if bulk else submission.suggestion
-    met = suggesting.met(membership, rules, assignment, shown, again=before is not None)
-    submission = replace(submission, labels=labels, reason=_reason(submission), suggestion=met, bulk=bulk)
+    submission = replace(
+        submission, labels=labels, **_kept(membership, rules, assignment, submission, before is not None)
+    )
     known = assignment.entry.stream == QueueEntry.Stream.GOLD
-    if known and qualification.trains(membership, rules.policy, submission.kind):
-        submission = replace(submission, reason=gold.TRAINING)
     decided = item.state == Item.State.EXCLUDED or item.settled_source == Item.Source.ADJUDICATED
     late = _late(assignment, before)
     said = _annotate(membership, submission, before, assignment.entry, at)
@@ -128,6 +124,19 @@ def _store(membership: Membership, rules: Rules, submission: Submission, at: dat
         message = _("A lead has decided this item; your answer is kept with it.")
         return Verdict(submission.id, "superseded", message)
     return Verdict(submission.id, "stored", late, told)
+
+
+def _kept(
+    membership: Membership, rules: Rules, assignment: Assignment, submission: Submission, again: bool
+) -> dict[str, Any]:
+    """What is kept of how an answer was given, as far as it can have been so."""
+    bulk = cards.mark(submission.bulk, rules.policy, assignment)
+    # On a card nobody is shown what the model thinks of each.
+    shown = None if bulk else submission.suggestion
+    met = suggesting.met(membership, rules, assignment, shown, again=again)
+    known = assignment.entry.stream == QueueEntry.Stream.GOLD
+    training = known and qualification.trains(membership, rules.policy, submission.kind)
+    return {"bulk": bulk, "suggestion": met, "reason": gold.TRAINING if training else _reason(submission)}
 
 
 def _late(assignment: Assignment, before: Annotation | None) -> str:

@@ -4,7 +4,7 @@ import { announce } from "./page.js";
 import { Outbox } from "./label/outbox.js";
 import { projectsOf, waitingOf } from "./label/shelf.js";
 
-const { user, answers, unread } = document.getElementById("waiting").dataset;
+const { user, answers } = document.getElementById("waiting").dataset;
 const unsent = document.getElementById("unsent"); // on the page that signs out
 
 const shelves = new Map(); // by project; each listens as long as the page lives
@@ -22,7 +22,7 @@ function send() {
     const outbox = new Outbox({ user: Number(user), project, url }, { ask: () => ({ want: 0, have: [] }) });
     shelves.set(project, outbox.shelf);
     outbox.addEventListener("state", ({ detail: { state } }) => show(state));
-    outbox.addEventListener("refused", ({ detail: { message } }) => announce(message || unread));
+    outbox.addEventListener("refused", ({ detail: { message } }) => message && announce(message));
     outbox.flush();
   }
 }
