@@ -42,7 +42,7 @@ def spot(seed: int, key: str, share: float) -> bool:
 
 
 def card(seed: int, key: str) -> float:
-    """Return a number in [0, 1): below the policy's share an item labelled on a card is asked singly as well."""
+    """Return a number in [0, 1): below the policy's share an item of a card is asked singly as well."""
     return _draw(seed, b"card", key) / 2**64
 
 

@@ -1,6 +1,7 @@
 """Statements written by hand do what the ORM would do."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -200,7 +201,7 @@ def test_somebody_is_left_to_ask_where_the_orm_finds_one(member):
     project = member.project
     lead = make_lead(project)
     items = list(project.items.order_by("number")[:4])
-    changes = [
+    changes: list[dict[str, Any]] = [
         {},
         {"paused_at": now()},
         {"excluded_at": now(), "paused_at": None},

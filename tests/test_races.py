@@ -186,7 +186,8 @@ def page(membership, want=3):
     def work():
         client, url = Client(), reverse("work", args=[membership.project_id])
         client.force_login(membership.user)
-        label, hand = membership.project.labels.first().pk, []
+        label = membership.project.labels.first().pk
+        hand: list[int] = []
         while True:
             sent = (
                 [{"id": str(uuid4()), "item": hand[0], "kind": "answer", "labels": [label]}] if hand else []
