@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from uuid import uuid4
 
 import pytest
@@ -102,11 +103,13 @@ def test_nowhere_does_a_page_or_answer_speak_of_known_items(client, member):
             assert word not in text.lower(), word
 
 
-def test_the_history_has_the_same_keys_for_every_item(client, member):
+def test_my_answers_look_the_same_for_every_item(client, member):
     label_all(client, member)
-    rows = client.get(reverse("my-labels", args=[member.project_id])).context["rows"]
+    page = client.get(reverse("my-labels", args=[member.project_id])).content.decode()
+    rows = re.findall(r"<tr.*?</tr>", page.partition("<tbody")[2], re.DOTALL)
     assert {"gold", "agreement"} <= set(stream_of(member).values())
-    assert len({tuple(sorted(row)) for row in rows}) == 1
+    assert len(rows) > 2
+    assert len({tuple(re.findall(r"</?\w+", row)) for row in rows}) == 1
 
 
 @pytest.mark.parametrize("stream", ["gold", "agreement"])
