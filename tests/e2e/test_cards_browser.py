@@ -231,7 +231,7 @@ def test_pictures_come_small_and_one_of_them_large(sign_in, screenshots):
     open_card(page)
     expect(page.get_by_role("checkbox", name=re.compile("^Picture"))).to_have_count(12)
     page.wait_for_function(
-        "[...document.querySelectorAll('.together-picture')].every((one) => one.naturalWidth)"
+        "() => [...document.querySelectorAll('.together-picture')].every((one) => one.naturalWidth)"
     )
     if screenshots:
         page.screenshot(path=screenshots / "pictures.png")

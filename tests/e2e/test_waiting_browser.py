@@ -72,7 +72,7 @@ def test_an_answer_refused_without_a_word_holds_up_no_other(desk, ann, status):
 def test_a_server_that_refuses_everything_is_in_trouble_and_nothing_counts_as_refused(desk, ann):
     desk.context.route("**/answers/", lambda route: route.fulfill(status=400, body="no"))
     answered = [press(desk, "1"), press(desk, "2")]
-    state(desk, "trouble", "2 waiting")
+    state(desk, "trouble", "kept on this device: 2")
     desk.context.unroute("**/answers/")
     desk.evaluate("dispatchEvent(new Event('focus'))")
     state(desk, "saved")

@@ -65,7 +65,7 @@ outbox.addEventListener("state", ({ detail: { state: condition, waiting } }) => 
   $("state").dataset.state = state;
   $("state-words").textContent = sentence(state, waiting);
   $("state-door").hidden = !DOORS.includes(state);
-  hush(state, waiting);
+  first(state, waiting);
   for (const place of $("signin").querySelectorAll("[data-waiting]")) place.textContent = waiting;
   if (!DOORS.includes(state)) $("signin").close();
   if (state === told || state === "sending") return;
@@ -74,13 +74,10 @@ outbox.addEventListener("state", ({ detail: { state: condition, waiting } }) => 
   told = state;
 });
 
-// What ears heard goes where the number is another one by now; that there is something at all is said once.
+// That there is something at all is said once, in words of its own; how much more of it stands in the line.
 let number = 0;
-function hush(state, waiting) {
-  if (state === told && waiting !== number) {
-    if (number || !RANK[state] || DOORS.includes(state)) $("state-said").textContent = "";
-    else speak(sentence(state, waiting));
-  }
+function first(state, waiting) {
+  if (state === told && RANK[state] && !DOORS.includes(state) && !number && waiting) speak(sentence(state, waiting));
   number = waiting;
 }
 
