@@ -122,7 +122,7 @@ def test_an_example_that_became_a_known_item_is_shown_no_more():
     assert examples.of(project, [label]) == []
 
 
-@pytest.mark.parametrize("stream", ["check", "again", "card_check"])
+@pytest.mark.parametrize("stream", ["check", "again", "cardcheck"])
 def test_an_item_that_is_asked_again_is_no_example_until_it_is_answered(stream):
     project = make_project(items=1)
     item, label, lea = settled(project), project.labels.first(), make_lead(project).user
