@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import random
+import time
 import tomllib
 import zipfile
 from dataclasses import dataclass
@@ -151,6 +152,10 @@ def _import(project: Project, admin: User, content: Content) -> dict[str, str]:
     upload = files.receive(project, data, admin)
     columns = files.Columns(content=column, id="id", label="label", known="seed")
     upload = files.check(files.choose(upload, columns))
+    while upload.state in (Upload.State.WAITING, Upload.State.CHECKING):
+        # A worker that is there already was quicker to take it.
+        time.sleep(0.2)
+        upload.refresh_from_db()
     setup.start(project, admin)
     upload.refresh_from_db()
     upload = files.import_upload(upload)
