@@ -151,19 +151,23 @@ def _import(project: Project, admin: User, content: Content) -> dict[str, str]:
     data, truth = read(FOLDER / content.file, known)
     upload = files.receive(project, data, admin)
     columns = files.Columns(content=column, id="id", label="label", known="seed")
-    upload = files.check(files.choose(upload, columns))
-    while upload.state in (Upload.State.WAITING, Upload.State.CHECKING):
-        # A worker that is there already was quicker to take it.
-        time.sleep(0.2)
-        upload.refresh_from_db()
+    upload = _awaited(files.check(files.choose(upload, columns)))
     setup.start(project, admin)
     upload.refresh_from_db()
-    upload = files.import_upload(upload)
+    upload = _awaited(files.import_upload(upload))
     if upload.state != Upload.State.DONE:
         raise Refused(f"{content.file}: {upload.message} {upload.problems[:1]}")
     project.refresh_from_db()
     _settle_holdout(project, truth)
     return truth
+
+
+def _awaited(upload: Upload) -> Upload:
+    """Wait for the worker where one runs already and was quicker to take the file."""
+    while upload.state in (Upload.State.WAITING, Upload.State.CHECKING, Upload.State.IMPORTING):
+        time.sleep(0.2)
+        upload.refresh_from_db()
+    return upload
 
 
 def _settle_holdout(project: Project, truth: dict[str, str]) -> None:

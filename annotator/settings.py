@@ -120,6 +120,9 @@ def _database() -> dict[str, Any]:
             "max_size": int(os.environ.get("DATABASE_POOL", "16")),
             "timeout": 30,
         }
+        # What every answer runs (projects.sql) is prepared in a connection that has run it so often.
+        times = int(os.environ.get("DATABASE_PREPARE", "5"))
+        database["OPTIONS"]["prepare_threshold"] = times or None
         return database
     database["OPTIONS"] = {
         # A deferred transaction that reads and then writes fails at once when another writes.

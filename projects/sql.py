@@ -14,6 +14,7 @@ from types import NoneType
 from typing import Any, Final, Generic, TypeVar
 
 from django.db import connection
+from django.db.backends.postgresql.base import ServerBindingCursor
 from django.db.models import (
     AutoField,
     BooleanField,
@@ -31,12 +32,14 @@ M = TypeVar("M", bound=Model)
 # Of these values Django's fields of these kinds make nothing else.
 _AS_IS: Final = frozenset({bool, int, float, str, NoneType})
 _SIMPLE: Final = (BooleanField, CharField, FloatField, ForeignKey, IntegerField, TextField)
+# What Django has for «server_side_binding», which its own statements do not all bear.
+_PREPARED: Final[Any] = ServerBindingCursor
 Row = tuple[Any, ...]
 
 
 def rows(statement: str, parameters: Sequence[Any] = ()) -> list[Row]:
     """Run a statement and return all its rows."""
-    with connection.cursor() as cursor:
+    with _cursor() as cursor:
         cursor.execute(statement, parameters)
         found: list[Row] = cursor.fetchall()
     return found
@@ -44,7 +47,7 @@ def rows(statement: str, parameters: Sequence[Any] = ()) -> list[Row]:
 
 def first(statement: str, parameters: Sequence[Any] = ()) -> Row | None:
     """Run a statement and return its first row; None: there is none."""
-    with connection.cursor() as cursor:
+    with _cursor() as cursor:
         cursor.execute(statement, parameters)
         found: Row | None = cursor.fetchone()
     return found
@@ -52,9 +55,21 @@ def first(statement: str, parameters: Sequence[Any] = ()) -> Row | None:
 
 def run(statement: str, parameters: Sequence[Any] = ()) -> int:
     """Run a statement and return how many rows it changed."""
-    with connection.cursor() as cursor:
+    with _cursor() as cursor:
         cursor.execute(statement, parameters)
         return int(cursor.rowcount)
+
+
+def _cursor() -> Any:
+    """A cursor whose statements PostgreSQL parses and plans once, not at every answer.
+
+    Django's own puts the values into the text; that makes each statement a new one.
+    """
+    if connection.vendor == "sqlite":
+        return connection.cursor()
+    database: Any = connection
+    database.ensure_connection()
+    return database._prepare_cursor(_PREPARED(database.connection))
 
 
 def holding(tables: str, *, skip: bool = False) -> str:
