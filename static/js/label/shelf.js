@@ -1,6 +1,8 @@
 // Where records lie on this device until they are dealt with: in order, under the name of a person and a project.
 // Each has a key of its own: two tabs that wrote one list at the same moment would lose each other's records.
 
+import * as spare from "./spare.js";
+
 const WAITING = "annotator:";
 const REFUSED = "annotator-refused:";
 const ASIDE = "annotator-aside:";
@@ -112,15 +114,18 @@ export class Shelf extends EventTarget {
     for (const record of records) {
       const key = `${this.#prefix}${String(this.#next()).padStart(12, "0")}-${record.id}`;
       if (!write(key, record)) this.#memory.set(key, record);
+      spare.put(key, record);
     }
   }
 
   drop(ids) {
-    for (const key of [...keys(), ...this.#memory.keys()]) {
-      if (!key.startsWith(this.#prefix) || !ids.has(key.slice(this.#prefix.length + 13))) continue;
+    const gone = [...keys(), ...this.#memory.keys()]
+      .filter((key) => key.startsWith(this.#prefix) && ids.has(key.slice(this.#prefix.length + 13)));
+    for (const key of gone) {
       this.#memory.delete(key);
       remove(key);
     }
+    spare.drop(gone);
     this.#settle();
   }
 
@@ -154,6 +159,10 @@ export class Shelf extends EventTarget {
     remove(this.#name);
   }
 }
+
+// A browser that was killed forgot some of it. What another tab got delivered in this moment goes out once more, and is
+// a duplicate for the server.
+for (const [key, record] of await spare.all()) if (!parse(look(key))) write(key, record);
 
 function parse(text) {
   try {
