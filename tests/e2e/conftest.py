@@ -10,12 +10,14 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.db import connection
+from django.db.models import Max
 from django.test.utils import setup_databases, teardown_databases
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 from pytest_django import DjangoDbBlocker
 
 from annotator import accounts
 from annotator.models import User
+from projects.models import Project
 from tests.e2e import site as sites
 
 NO_CHROMIUM = (
@@ -27,6 +29,8 @@ FLAGS = [
     "--disable-gpu",
     "--disable-background-networking",
     "--disable-component-update",
+    # Each new window would load pages of the browser's own in advance.
+    "--disable-features=PreloadTopChromeWebUI,Translate,MediaRouter,OptimizationHints,HttpsUpgrades",
 ]
 SignIn = Callable[..., Page]
 FAILED = pytest.StashKey[bool]()
@@ -95,12 +99,25 @@ def show_log(log: Path) -> Iterator[None]:
         print(log.read_text()[before:])
 
 
+@pytest.fixture(autouse=True)
+def at_rest(database: None) -> Iterator[None]:
+    """Let the worker rest from the projects of a test that is over: hundreds of them would keep it busy."""
+    last = Project.objects.aggregate(last=Max("pk"))["last"] or 0
+    yield
+    Project.objects.filter(pk__gt=last).update(state=Project.State.ARCHIVED)
+
+
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=_chromium(), args=FLAGS)
-        yield chromium
-        chromium.close()
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    chromium = playwright.chromium.launch(executable_path=_chromium(), args=FLAGS)
+    yield chromium
+    chromium.close()
 
 
 @pytest.hookimpl(wrapper=True)

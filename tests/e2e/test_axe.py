@@ -69,7 +69,7 @@ def look(page: Page, *first: str) -> tuple[set[str], list[str]]:
 @pytest.mark.parametrize(
     ("who", "some"),
     [
-        (demonstration.ADA, {"settings", "labels", "project-new", "people", "exports", "history"}),
+        (demonstration.ADA, {"settings", "settings-labels", "project-new", "people", "exports", "history"}),
         (demonstration.LEA, {"disputes", "dispute", "progress", "agreement", "records", "known"}),
         (demonstration.BEN, {"label", "my-labels", "my-record", "me", "notices"}),
         (demonstration.CLEO, {"label"}),

@@ -24,7 +24,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Error, Page, Playwright, sync_playwright
+from playwright.sync_api import BrowserContext, Error, Page, Playwright
 
 from annotator.models import User
 from projects.models import Annotation, Project
@@ -217,11 +217,11 @@ class Story:
 
 
 @pytest.fixture
-def story(site: str, tmp_path: Path):
+def story(site: str, playwright: Playwright, tmp_path: Path):
     """Three people before a server that can die; ``site`` collected static files, and its worker learns."""
     rng = random.Random(SEED)
     project = make_project("Faults", labels=["card", "cash", "other"], items=LABELS)
-    with mortal.running() as server, sync_playwright() as playwright:
+    with mortal.running() as server:
         people = []
         for name in ("Ann", "Ben", "Cay"):
             user = make_member(project, name).user
