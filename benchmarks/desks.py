@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 LABELS = 8
+FIRST = ["ba", "be", "bi", "bo", "bu", "by", "bra", "bre", "bri", "bro", "bru", "bla", "ble", "bli", "blo"]
+SECOND = ["den", "fer", "gan", "kel", "lor", "mis", "nat", "rup", "sim", "tov"]
 
 
 @dataclass(frozen=True)
@@ -33,13 +35,15 @@ def prepare(options: argparse.Namespace) -> dict[str, Desk]:
         "Texts", labels=LABELS, items=[text(rng, 30 if n % 10 else 500) for n in range(options.items)]
     )
     long = make_project("Long", labels=LABELS, items=[text(rng, 8000)[:50_000] for _ in range(200)])
-    many = make_project("Many", labels=150, items=[text(rng, 30) for _ in range(400)])
+    # Names without digits, so that a digit picks one of what a letter found.
+    names = [a + b for a in FIRST for b in SECOND]
+    many = make_project("Many", labels=names[:150], items=[text(rng, 30) for _ in range(400)])
     pictures = make_project("Pictures", labels=LABELS, media="image")
     rows = make_items(pictures, [""] * (5 * options.presses + 120))
     for row, place in zip(rows, stored_pictures(len(rows)), strict=True):
         row.image, row.width, row.height = place, 1600, 1200
     Item.objects.bulk_update(rows, ["image", "width", "height"], batch_size=200)
-    large = make_large(options.round_items, 384, 500, 10)
+    large = make_large(options.round_items, 384, 500, 10, LABELS)
     made = {"text": texts, "long": long, "many": many, "picture": pictures, "round": large}
     return {name: Desk(project.pk, [session(project) for _ in range(8)]) for name, project in made.items()}
 

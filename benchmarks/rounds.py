@@ -32,7 +32,7 @@ SHARD_ROWS = 2_048
 HOLDOUT = 500
 
 
-def make_project(n: int, columns: int, labelled: int, batch: int) -> Any:
+def make_project(n: int, columns: int, labelled: int, batch: int, kinds: int = LABELS) -> Any:
     """A project of n items, their features, a settled hold-out and so many settled labels."""
     from django.db import connection, transaction
     from django.utils import timezone
@@ -42,27 +42,32 @@ def make_project(n: int, columns: int, labelled: int, batch: int) -> Any:
 
     project = Project.objects.create(name="Benchmark", state="active", seed=7)
     Policy.objects.create(project=project, version=1, batch_size=batch)
-    labels = [Label.objects.create(project=project, position=at, name=f"label {at}") for at in range(LABELS)]
+    labels = [
+        Label.objects.create(
+            project=project, position=at, order=at, name=f"label {at}", key=str(at + 1) if at < 9 else ""
+        )
+        for at in range(kinds)
+    ]
     at = connection.ops.adapt_datetimefield_value(timezone.now())
 
     def rows() -> Iterator[tuple[Any, ...]]:
         for number in range(1, n + 1):
             holdout, shuffle = number % 20 == 0, number * 7919 % 1_000_003
             known = number <= labelled or (holdout and number <= HOLDOUT * 20)
-            given = json.dumps([labels[number % LABELS].pk])
+            given = json.dumps([labels[number % kinds].pk])
             state = (None, "settled", given, "seed", at) if known else (None, "open", None, "", None)
-            text = f"Item {number} of kind {number % LABELS}"
+            text = f"Item {number} of kind {number % kinds}"
             item = (f"key {number}", "", text, "", None, None, "{}", shuffle, holdout, number % 10 == 5)
             yield (*item, project.pk, "", number, *state, None, "")
 
     with transaction.atomic():
         publishing._insert(rows())
     Project.objects.filter(pk=project.pk).update(item_count=n)
-    make_features(project, n, columns)
+    make_features(project, n, columns, kinds)
     return project
 
 
-def make_features(project: Any, n: int, columns: int) -> None:
+def make_features(project: Any, n: int, columns: int, kinds: int) -> None:
     """Draw a row of length 1 for each item, near the centre of its label, and store them in shards."""
     import numpy as np
 
@@ -75,12 +80,12 @@ def make_features(project: Any, n: int, columns: int) -> None:
     )
     ids = np.array(project.items.order_by("number").values_list("pk", flat=True), np.int64)
     rng = np.random.default_rng(0)
-    centres = rng.normal(size=(LABELS, columns)).astype(np.float32)
+    centres = rng.normal(size=(kinds, columns)).astype(np.float32)
     made = []
     for start in range(0, n, SHARD_ROWS):
         items = ids[start : start + SHARD_ROWS]
-        kinds = (np.arange(start, start + len(items)) + 1) % LABELS
-        x = centres[kinds] + 4 * rng.normal(size=(len(items), columns)).astype(np.float32)
+        kind = (np.arange(start, start + len(items)) + 1) % kinds
+        x = centres[kind] + 4 * rng.normal(size=(len(items), columns)).astype(np.float32)
         x /= np.linalg.norm(x, axis=1, keepdims=True)
         path = shards.save(f"features/{project.pk}/1/{start + 1}.npz", {"items": items, "x": x})
         last = start + len(items)

@@ -158,9 +158,16 @@ def desk_page(seen: Seen, port: int, desk: Desk, person: int) -> Iterator[Any]:
 
 
 def press(page: Any, count: int, pace: float, rng: random.Random) -> list[dict[str, Any]]:
-    """Answer so many items, a key every ``pace`` seconds on average, and return what the page saw."""
-    page.evaluate("screenWatch.armed = true")
+    """Answer so many items, a key every ``pace`` seconds on average, and return what the page saw.
+
+    Among many labels a letter goes before, and the digit, which is measured, picks one of what it found.
+    """
+    many = page.locator("#find").count() > 0
     for _ in range(count):
+        if many:
+            page.evaluate("screenWatch.armed = false")
+            page.keyboard.press("b")
+        page.evaluate("screenWatch.armed = true")
         page.keyboard.press(str(rng.randint(1, LABELS)))
         time.sleep(pace * rng.uniform(0.75, 1.25))
     page.wait_for_timeout(500)

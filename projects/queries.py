@@ -232,8 +232,8 @@ def _kept(key: str, compute: Callable[[], Value], seconds: float) -> Value:
     if found is None:
         start = monotonic()
         found = compute()
-        # What took long is worked out the more seldom: at most a hundredth of the time goes into it.
-        near.set(key, found, max(seconds, 100 * (monotonic() - start)))
+        # What took long is worked out the more seldom: a hundredth of the time goes into it, up to a minute.
+        near.set(key, found, max(seconds, min(100 * (monotonic() - start), ACCURACY_SECONDS)))
     return found
 
 

@@ -12,13 +12,16 @@ Value = TypeVar("Value")
 # While people label, everything changes all the time: a figure may be so old, and a dear one older.
 SECONDS: Final = 5.0
 TIMES_ITS_COST: Final = 50.0
+# On a server that is busy everything is dear, and people still want to see their work count.
+MOST_SECONDS: Final = 60.0
 KEPT: Final = 24 * 3600
 
 
 def remembered(key: str, mark: object, compute: Callable[[], Value], seconds: float = SECONDS) -> Value:
     """Return ``compute()``, or its last value while ``mark`` is the same or ``seconds`` have not passed.
 
-    What takes long is kept for fifty times as long, so that it never costs more than a fiftieth of the time.
+    What takes long is kept for fifty times as long, so that it costs a fiftieth of the time; but
+    no longer than a minute for its cost alone.
     """
     found: tuple[object, float, Value] | None = cache.get(key)
     at = time.time()
@@ -26,6 +29,7 @@ def remembered(key: str, mark: object, compute: Callable[[], Value], seconds: fl
         return found[2]
     began = time.monotonic()
     value = compute()
-    until = at + max(seconds, TIMES_ITS_COST * (time.monotonic() - began))
+    dear = TIMES_ITS_COST * (time.monotonic() - began)
+    until = at + max(seconds, min(dear, MOST_SECONDS))
     cache.set(key, (mark, until, value), KEPT)
     return value

@@ -64,7 +64,7 @@ def test_ears_are_told_what_was_said_and_that_the_next_item_is_there(sign_in, pr
     expect(page.locator("#status[role=status]")).to_have_text("cash. Next item.")
     expect(page.locator("#item")).to_be_focused()
     page.keyboard.press("u")
-    expect(page.locator("#status[role=status]")).to_have_text("Taken back. Choose again.")
+    expect(page.locator("#status[role=status]")).to_have_text("Taken back: cash. Choose again.")
 
 
 def test_nothing_moves_for_those_who_do_not_want_it(sign_in, project):

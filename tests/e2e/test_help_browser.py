@@ -404,3 +404,12 @@ def test_a_note_is_about_the_item_on_the_stage_not_about_its_whole_card(sign_in)
     press(page, "u")
     expect(page.locator("#remark")).to_have_value("two cards")
     all_saved(page)
+    # Taken out of the card it comes next, with its note.
+    page.locator(".together-item input").first.uncheck()
+    press(page, "2")
+    expect(page.locator("#item")).to_contain_text("number 0,")
+    expect(page.locator("#remark")).to_have_value("two cards")
+    press(page, "3")
+    expect(page.locator("#remark")).to_have_value("")
+    all_saved(page)
+    assert Annotation.objects.exclude(note="").latest("pk").labels == [project.labels.get(name="fee").pk]

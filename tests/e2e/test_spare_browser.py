@@ -1,5 +1,7 @@
 """A browser that is killed forgets what localStorage held last; its second copy brings it back."""
 
+from collections.abc import Iterator
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -25,7 +27,7 @@ def ann(database) -> Membership:
 
 
 @pytest.fixture
-def desk(sign_in, ann, watch) -> Page:
+def desk(sign_in, ann, watch) -> Iterator[Page]:
     page = sign_in(ann.user)
     go(page, ann)
     yield page

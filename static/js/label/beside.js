@@ -18,6 +18,7 @@ on("answer", ({ progress, quiz }) => {
   $("done").value = progress.labelled;
   $("labelled").textContent = progress.labelled;
   $("items").textContent = progress.items;
+  $("done-gauge").hidden = !progress.items;
   $("mine").textContent = progress.mine;
   if (!$("shift-done") || !progress.shift) return;
   $("shift-words").textContent = progress.shift;

@@ -133,13 +133,19 @@ export function note() {
   remark.focus();
 }
 
+let about = null; // the item that was shown last
+let typed = "";
+
 if (remark) {
   // It is about the item on the stage, not about others that are labelled together with it.
   on("record", ({ record, item }) => {
     if (item.id === current()?.id && !record.note) record.note = remark.value.trim();
   });
   on("show", ({ item }) => {
-    $("note-box").open = false;
+    // Taken out of a card, an item comes singly with what was written about it.
+    if (item.id === about) remark.value = typed;
+    $("note-box").open = Boolean(remark.value);
+    [about, typed] = [item.id, ""];
     const link = $("talk-link");
     if (link) link.href = desk.talk.replace("/0/", `/${item.number}/`);
   });
@@ -157,5 +163,9 @@ if (remark) {
     event.stopPropagation();
     $("item").focus({ preventScroll: true });
   });
-  form.addEventListener("reset", () => { remark.value = ""; });
+  on("empty", () => { about = null; });
+  form.addEventListener("reset", () => {
+    typed = remark.value || typed;
+    remark.value = "";
+  });
 }

@@ -2,6 +2,7 @@
 
 import { announce } from "../page.js";
 import { $, desk, emit, form, on, uuid, words } from "./desk.js";
+import { describe } from "./about.js";
 import { build, farAway, take } from "./ahead.js";
 import { active, restart } from "./clock.js";
 import { answered, outbox } from "./line.js";
@@ -118,8 +119,14 @@ function takeBack(act) {
   outbox.keep(items.map((item) => ({ id: uuid(), item: item.id, kind: "undo", labels: [], note: "", reason: "" })));
   show();
   emit("undone", act);
-  say(words.undone);
+  say(told(act.records));
   outbox.flush();
+}
+
+// What is taken back is named: it may have been given in another tab, or a while ago.
+function told([one, ...more]) {
+  const { said } = more.length || !one.id ? {} : describe(one);
+  return said ? words.undoneThis.replace("{said}", said) : words.undone;
 }
 
 // The former answer stands again, as the newest revision, and may be changed or left.
