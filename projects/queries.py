@@ -22,6 +22,7 @@ Value = TypeVar("Value")
 near = caches["near"]
 ACCURACY_SECONDS = 60
 COUNT_SECONDS = 10
+DEAR_SECONDS = 30
 SINCE_SECONDS = 1
 _Stream = QueueEntry.Stream
 # Answers that say nothing of how people agree: asked because of doubt, or to check people.
@@ -232,8 +233,9 @@ def _kept(key: str, compute: Callable[[], Value], seconds: float) -> Value:
     if found is None:
         start = monotonic()
         found = compute()
-        # What took long is worked out the more seldom: a hundredth of the time goes into it, up to a minute.
-        near.set(key, found, max(seconds, min(100 * (monotonic() - start), ACCURACY_SECONDS)))
+        # What took long is worked out the more seldom: at most a hundredth of the time goes into it, unless
+        # that would be longer than half a minute: people want to see their work count.
+        near.set(key, found, max(seconds, min(100 * (monotonic() - start), DEAR_SECONDS)))
     return found
 
 

@@ -13,7 +13,7 @@ Value = TypeVar("Value")
 SECONDS: Final = 5.0
 TIMES_ITS_COST: Final = 50.0
 # On a server that is busy everything is dear, and people still want to see their work count.
-MOST_SECONDS: Final = 60.0
+MOST_SECONDS: Final = 30.0
 KEPT: Final = 24 * 3600
 
 
@@ -21,7 +21,7 @@ def remembered(key: str, mark: object, compute: Callable[[], Value], seconds: fl
     """Return ``compute()``, or its last value while ``mark`` is the same or ``seconds`` have not passed.
 
     What takes long is kept for fifty times as long, so that it costs a fiftieth of the time; but
-    no longer than a minute for its cost alone.
+    no longer than half a minute for its cost alone.
     """
     found: tuple[object, float, Value] | None = cache.get(key)
     at = time.time()

@@ -52,7 +52,8 @@ def overflow(page: Page) -> int:
 def english(page: Page) -> list[str]:
     """Texts of the page, shown or not yet, with words that are not Arabic."""
     found = page.evaluate(WORDS)
-    return [text.strip() for text in found if set(re.findall(r"[A-Za-z]{3,}", text)) - NAMES]
+    bare = {text: re.sub(r"\{\w+\}", "", text) for text in found}
+    return [text.strip() for text in found if set(re.findall(r"[A-Za-z]{3,}", bare[text])) - NAMES]
 
 
 def kept(project: Project) -> list[tuple[str, list[int]]]:
