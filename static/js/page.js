@@ -72,6 +72,9 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   const { xhr } = event.detail;
   if (!xhr.responseURL || !/^\s*<!doctype/i.test(xhr.responseText.slice(0, 200))) return;
   if (event.detail.target === document.body) return;
+  const away = xhr.responseURL.includes("/account/");
+  // Somebody asks for a whole page to take a part of it.
+  if (!away && event.detail.requestConfig.elt.hasAttribute("hx-select")) return;
   event.detail.shouldSwap = false;
-  location.assign(xhr.status < 400 && xhr.responseURL.includes("/account/") ? location.href : xhr.responseURL);
+  location.assign(xhr.status < 400 && away ? location.href : xhr.responseURL);
 });
