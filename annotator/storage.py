@@ -40,15 +40,17 @@ class StaticStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
 
         Each time anew: collecting passes over a style that is as it was, though one that it imports is not.
         """
-
-        def read(name: str) -> str:
-            source, path = paths[name]
-            with source.open(path) as file:
-                return str(file.read().decode())
-
-        for name in [] if dry_run else [name for name in paths if name.startswith("css/")]:
-            if _IMPORT.search(text := read(name)):
-                whole = _IMPORT.sub(lambda found: read(f"css/{found[1]}"), text)
+        if dry_run:
+            return
+        for name in [name for name in paths if name.startswith("css/")]:
+            if _IMPORT.search(text := _read(paths, name)):
+                whole = _IMPORT.sub(lambda found: _read(paths, f"css/{found[1]}"), text)
                 self.delete(name)
                 paths[name] = (self, self._save(name, ContentFile(whole.encode())))
         yield from super().post_process(paths, dry_run, **options)
+
+
+def _read(paths: dict[str, Any], name: str) -> str:
+    source, path = paths[name]
+    with source.open(path) as file:
+        return str(file.read().decode())

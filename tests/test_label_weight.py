@@ -1,6 +1,8 @@
 """What the labelling page weighs with all that it loads, as the site serves it; and that it is all ours."""
 
 import gzip
+import json
+import os
 import re
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
@@ -118,6 +120,29 @@ def test_the_weight_counts_scripts_that_scripts_import(page, collected):
     names = {re.sub(r"\.[0-9a-f]{12}", "", address) for address in files}
     assert {"/static/js/label.js", "/static/js/label/outbox.js", "/static/css/desk.css"} <= names
     assert all(re.search(r"\.[0-9a-f]{12}\.", address) for address in files)
+
+
+def test_the_styles_of_the_page_are_one_piece_that_follows_its_parts(page, collected):
+    files = loaded(page().content.decode(), collected)
+    (sheet,) = ["".join(body.decode().split()) for name, body in files.items() if name.endswith(".css")]
+    assert "@import" not in sheet
+    for part in re.findall(r'@import "([^"]+)"', (ROOT / "static/css/desk.css").read_text()):
+        assert "".join((collected / "css" / part).read_text().split()) in sheet
+
+
+def test_a_style_that_is_imported_changes_what_imports_it(tmp_path, settings):
+    settings.STORAGES = site.STORAGES
+    settings.STATIC_ROOT = tmp_path / "collected"
+    source = tmp_path / "source"
+    (source / "css").mkdir(parents=True)
+    (source / "css/whole.css").write_text('@import "part.css";\n')
+    settings.STATICFILES_DIRS = [source]
+    for colour in ("red", "green"):
+        (source / "css/part.css").write_text(f"p {{ color: {colour}; }}\n")
+        os.utime(source / "css/part.css", (2e9, 2e9 + len(colour)))
+        call_command("collectstatic", interactive=False, verbosity=0)
+        named = json.loads((settings.STATIC_ROOT / "staticfiles.json").read_text())["paths"]["css/whole.css"]
+        assert (settings.STATIC_ROOT / named).read_text().strip() == f"p{{color:{colour};}}"
 
 
 def test_a_reader_of_the_page_sees_no_code_in_it(page):

@@ -125,7 +125,7 @@ export class Shelf extends EventTarget {
       this.#memory.delete(key);
       remove(key);
     }
-    spare.drop(gone);
+    if (gone.length) spare.drop(gone);
     this.#settle();
   }
 
