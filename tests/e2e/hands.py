@@ -8,6 +8,12 @@ from collections.abc import Sequence
 from playwright.sync_api import Locator, Page, expect
 
 
+def at_desk(page: Page, project: int) -> None:
+    """Open the labelling page of a project that has items; it hears keys when its item has the focus."""
+    page.goto(f"/projects/{project}/label/")
+    expect(page.locator("#item")).to_be_focused()
+
+
 def first_letters(name: str) -> str:
     """What somebody types who looks for a label: the beginning of each of its words."""
     return " ".join(word[:4] for word in name.split())
@@ -118,7 +124,7 @@ class Mouse(Hands):
 
     def open_desk(self) -> None:
         self.page.locator("main a[href$='/label/']").first.click()
-        expect(self.page.locator("#item")).to_be_visible()
+        expect(self.page.locator("#item")).to_be_focused()
 
     def answer(self, names: Sequence[str]) -> None:
         before = self.item
@@ -158,7 +164,7 @@ class Touch(Mouse):
 
     def open_desk(self) -> None:
         self.page.locator("main a[href$='/label/']").first.tap()
-        expect(self.page.locator("#item")).to_be_visible()
+        expect(self.page.locator("#item")).to_be_focused()
 
     def answer(self, names: Sequence[str]) -> None:
         before = self.item

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from projects.models import Annotation, Project
+from tests.e2e.hands import at_desk
 from tests.e2e.walk import pages
 from tests.factories import make_admin, make_member, make_project, make_user
 
@@ -39,8 +40,7 @@ def make_arabic_project() -> Project:
 def open_desk(sign_in, project: Project, **options) -> Page:
     person = make_user("نور", email=f"noor.{project.pk}@example.org", language="ar")
     page = sign_in(make_member(project, person).user, **options)
-    page.goto(f"/projects/{project.pk}/label/")
-    expect(page.locator("#item")).to_be_focused()
+    at_desk(page, project.pk)
     return page
 
 

@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 
 from projects import queue
 from projects.models import Annotation, Assignment, Item, Project
+from tests.e2e.hands import at_desk
 from tests.e2e.test_axe import CALM, NARROW, axe, cut_off
 from tests.factories import answer, make_lead, make_member, make_project, make_user
 
@@ -43,8 +44,7 @@ def painted(project: Project) -> Project:
 
 def open_desk(sign_in, project: Project, language: str = "", **options) -> Page:
     page = sign_in(make_member(project, make_user("Ann", language=language)).user, **options)
-    page.goto(f"/projects/{project.pk}/label/")
-    expect(page.locator("#item")).to_be_focused()
+    at_desk(page, project.pk)
     return page
 
 

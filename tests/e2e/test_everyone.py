@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from projects.models import Project
+from tests.e2e.hands import at_desk
 from tests.factories import make_member, make_project
 
 LONG = "Where is my card? " * 200
@@ -29,8 +30,7 @@ def project(site: str) -> Project:
 
 def open_desk(sign_in, project: Project, **options: object) -> Page:
     page = sign_in(make_member(project, "Ann").user, **options)
-    page.goto(f"/projects/{project.pk}/label/")
-    expect(page.locator("#item")).to_be_visible()
+    at_desk(page, project.pk)
     return page
 
 

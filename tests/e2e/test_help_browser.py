@@ -7,6 +7,7 @@ from projects import examples, labelset
 from projects.examples import Example
 from projects.models import Annotation, Project
 from tests.e2e import test_cards_browser as cards
+from tests.e2e.hands import at_desk
 from tests.factories import answer, make_admin, make_lead, make_member, make_project
 
 TEXTS = [f"Where is my card number {n}, it was sent weeks ago?" for n in range(30)]
@@ -16,8 +17,7 @@ LABELS = ["card", "cash", "fee"]
 def open_desk(sign_in, project: Project, member=None, **options) -> Page:
     member = member or make_member(project, "Ann")
     page = sign_in(member.user, **options)
-    page.goto(f"/projects/{project.pk}/label/")
-    expect(page.locator("#item")).to_be_focused()
+    at_desk(page, project.pk)
     return page
 
 
@@ -164,7 +164,7 @@ def test_a_lead_makes_an_item_an_example(sign_in, screenshots):
     page.get_by_role("textbox", name="Why").fill("It is about money")
     page.get_by_role("button", name="Use as an example").click()
     expect(page.locator(".messages")).to_contain_text("example of «cash»")
-    page.goto(f"/projects/{project.pk}/label/")
+    at_desk(page, project.pk)
     page.locator(".label-helps summary").click()
     expect(page.locator(".label-helps .example.fits")).to_contain_text("It is about money")
 

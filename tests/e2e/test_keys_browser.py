@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from projects.models import Annotation, Label, Policy, Project, QueueEntry
+from tests.e2e.hands import at_desk
 from tests.factories import hand, make_member, make_project, make_user
 
 TEXTS = [f"Where is my card number {n}?" for n in range(20)]
@@ -33,8 +34,7 @@ def many(task: str = "single") -> Project:
 def open_desk(sign_in, project: Project, **person) -> Page:
     options = {name: person.pop(name) for name in ("has_touch", "viewport", "is_mobile") if name in person}
     page = sign_in(make_member(project, make_user("Ann", **person)).user, **options)
-    page.goto(f"/projects/{project.pk}/label/")
-    expect(page.locator("#item")).to_be_focused()
+    at_desk(page, project.pk)
     return page
 
 
@@ -68,7 +68,7 @@ def test_a_person_s_own_keys_act_and_the_old_ones_do_not(sign_in):
     page.get_by_label("Flag", exact=True).press("Backspace")
     page.get_by_role("button", name="Save my keys").click()
     expect(page.get_by_label("Skip", exact=True)).to_have_value("k")
-    page.goto(f"/projects/{project.pk}/label/")
+    at_desk(page, project.pk)
     page.keyboard.press("s")
     expect(page.locator("#skip")).not_to_have_attribute("open", "")
     page.keyboard.press("k")
@@ -217,7 +217,7 @@ def test_likely_labels_stand_before_those_used_where_the_policy_allows(sign_in, 
     for item in project.items.all()[:8]:
         QueueEntry.objects.filter(pk=hand(member, item).entry_id).update(stream="strategy", reason=told)
     page = sign_in(member.user)
-    page.goto(f"/projects/{project.pk}/label/")
+    at_desk(page, project.pk)
     page.keyboard.type("refund")
     page.keyboard.press("Enter")
     expect(page.locator(".copy .choice-name")).to_have_text(first)

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from projects.models import Annotation, Project
+from tests.e2e.hands import at_desk
 from tests.factories import make_member, make_project
 
 TEXTS = [f"Where is my card number {n}, it was sent weeks ago?" for n in range(30)]
@@ -13,8 +14,7 @@ TEXTS = [f"Where is my card number {n}, it was sent weeks ago?" for n in range(3
 
 def open_desk(sign_in, project: Project, **options) -> Page:
     page = sign_in(make_member(project, "Ann").user, **options)
-    page.goto(f"/projects/{project.pk}/label/")
-    expect(page.locator("#item")).to_be_focused()
+    at_desk(page, project.pk)
     return page
 
 

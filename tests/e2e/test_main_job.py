@@ -14,6 +14,7 @@ from playwright.sync_api import Page, expect
 
 from projects.models import Dispute, Project
 from sampling.models import Round
+from tests.e2e.hands import at_desk
 from tests.factories import make_user
 from tests.services import ROOT
 
@@ -138,7 +139,7 @@ def test_from_a_file_through_rounds_and_a_dispute_to_the_export(sign_in):
 
     wait_for(partial(has_more_rounds, project, 0))
     for page in people:
-        page.goto(f"/projects/{project.pk}/label/")
+        at_desk(page, project.pk)
     while rounds_with_model(project) < 3:
         seen = rounds_done(project)
         for page, key_for in zip(people, [right, right, wrong], strict=True):

@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 
 from projects.models import Annotation, Label, Membership, Project
 from tests.e2e.conftest import follow_link
+from tests.e2e.hands import at_desk
 from tests.factories import make_member, make_project
 
 KEYS = "(start) => Object.keys(localStorage).filter((key) => key.startsWith(start)).sort()"
@@ -46,8 +47,7 @@ def desk(sign_in, ann, watch):
 
 
 def go(page: Page, project: Project) -> Page:
-    page.goto(f"/projects/{project.pk}/label/")
-    expect(page.locator("#item")).to_be_focused()
+    at_desk(page, project.pk)
     return page
 
 

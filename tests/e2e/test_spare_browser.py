@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from projects.models import Annotation, Membership
+from tests.e2e.hands import at_desk
 from tests.factories import make_member, make_project
 
 SPARE = """() => new Promise((resolve) => {
@@ -35,8 +36,7 @@ def desk(sign_in, ann, watch) -> Iterator[Page]:
 
 
 def go(page: Page, ann: Membership) -> None:
-    page.goto(f"/projects/{ann.project_id}/label/")
-    expect(page.locator("#item")).to_be_focused()
+    at_desk(page, ann.project_id)
 
 
 def answer(page: Page, *keys: str) -> list[int]:

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from projects.models import Membership, Project, QueueEntry
+from tests.e2e.hands import at_desk
 from tests.factories import hand, make_member, make_project
 
 PLAIN = {"holdout_share": 0.0, "agreement_share": 0.0, "gold_share": 0.0, "blind_share": 0.0}
@@ -35,8 +36,7 @@ def open_desk(sign_in, made: tuple[Project, Membership], size: tuple[int, int], 
         QueueEntry.objects.filter(pk=held.entry_id).update(stream="strategy", reason=reason)
     width, height = size
     page = sign_in(member.user, viewport={"width": width, "height": height}, **options)
-    page.goto(f"/projects/{project.pk}/label/")
-    expect(page.locator("#item")).to_be_focused()
+    at_desk(page, project.pk)
     return page
 
 

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from projects.models import Annotation, Membership, Project, QueueEntry
+from tests.e2e.hands import at_desk
 from tests.e2e.test_axe import CALM, axe, cut_off
 from tests.factories import hand, make_admin, make_items, make_lead, make_member, make_project
 
@@ -36,8 +37,7 @@ def open_desk(sign_in, project: Project, silent: tuple[int, ...] = (), **options
         if item.number not in silent:
             QueueEntry.objects.filter(pk=held.entry_id).update(stream="strategy", reason=reason)
     page = sign_in(member.user, **options)
-    page.goto(f"/projects/{project.pk}/label/")
-    expect(page.locator("#item")).to_be_focused()
+    at_desk(page, project.pk)
     return page, member
 
 

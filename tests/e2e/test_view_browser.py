@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 
 from annotator.models import User
 from projects.models import Project
+from tests.e2e.hands import at_desk
 from tests.factories import make_member, make_project
 from tests.uploading import take, zipped
 
@@ -28,8 +29,7 @@ def drawing(number: int, size=(1600, 1200)) -> bytes:
 
 def open_desk(sign_in, project: Project, **options) -> Page:
     page = sign_in(make_member(project, "Ann").user, **options)
-    page.goto(f"/projects/{project.pk}/label/")
-    expect(page.locator("#item")).to_be_focused()
+    at_desk(page, project.pk)
     return page
 
 
@@ -182,7 +182,7 @@ def test_pictures_are_there_before_their_turn_and_undo_asks_for_none_again(sign_
     asked: list[str] = []
     page = sign_in(make_member(project, "Ann").user)
     page.on("request", lambda request: asked.extend([request.url] if "/image/" in request.url else []))
-    page.goto(f"/projects/{project.pk}/label/")
+    at_desk(page, project.pk)
     page.wait_for_load_state("networkidle")
     assert len(set(asked)) == len(asked) == 6
     for key in ("1", "2", "1", "u", "u", "2"):
@@ -197,7 +197,7 @@ def test_a_picture_that_does_not_load_says_so_and_is_tried_again(sign_in, watch)
     take(project, zipped(*[(f"{n}.jpg", drawing(n)) for n in range(3)]), "p.zip")
     page = sign_in(make_member(project, "Ann").user)
     page.route("**/image/", lambda route: route.abort())
-    page.goto(f"/projects/{project.pk}/label/")
+    at_desk(page, project.pk)
     frame = page.locator("#item .picture")
     expect(frame).to_contain_text("The picture did not load.")
     expect(page.locator("#status")).to_contain_text("skip or flag")

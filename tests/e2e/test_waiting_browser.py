@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from projects.models import Annotation, Membership, Project
+from tests.e2e.hands import at_desk
 from tests.factories import make_member, make_project
 
 COUNT = """
@@ -26,8 +27,7 @@ def ann(database) -> Membership:
 @pytest.fixture
 def desk(sign_in, ann, watch):
     page = sign_in(ann.user)
-    page.goto(f"/projects/{ann.project_id}/label/")
-    expect(page.locator("#item")).to_be_focused()
+    at_desk(page, ann.project_id)
     yield page
     watch.complaints[:] = [text for text in watch.complaints if "Failed to load resource" not in text]
 
