@@ -19,6 +19,7 @@ WIDTH: Final = 520.0
 HEIGHT: Final = 250.0
 LEFT, RIGHT, TOP, BOTTOM = 58.0, 16.0, 36.0, 42.0
 ROW: Final = 36.0
+MOST_BARS: Final = 15  # about as high as the charts beside it are, on a page of two columns
 
 
 def plain(value: float) -> str:
@@ -79,6 +80,8 @@ class Chart:
     rows: list[list[str]] = field(default_factory=list)
     # Curves by class name, where there are several.
     legend: list[tuple[str, str]] = field(default_factory=list)
+    # Rows that are in the table only.
+    undrawn: int = 0
 
     @property
     def empty(self) -> bool:
@@ -114,15 +117,21 @@ def line(  # noqa: PLR0913 - options with names
 def bars(
     rows: Sequence[Bar], *, title: str, name_label: str, value_label: str, value_format: Format = plain
 ) -> Chart:
-    """Draw one horizontal bar a row, in the order given, all from zero on one scale."""
+    """Draw one horizontal bar a row, all from zero on one scale, in the order given.
+
+    Of more than ``MOST_BARS`` rows the highest are drawn; the numbers hold all of them.
+    """
     if any(row.value < 0 or not math.isfinite(row.value) for row in rows):
         raise ValueError("rows: every value must be a finite number of at least 0")
     most = max((row.value for row in rows), default=0.0) or 1.0
-    body = "".join(_bar(row, at * ROW, row.value / most, value_format) for at, row in enumerate(rows))
+    if len(rows) > MOST_BARS:
+        rows = sorted(rows, key=lambda row: -row.value)
+    drawn = rows[:MOST_BARS]
+    body = "".join(_bar(row, at * ROW, row.value / most, value_format) for at, row in enumerate(drawn))
     table = [[row.name, _amount(row, value_format)] for row in rows]
     story = "; ".join(f"{name}: {value}" for name, value in table[:12])
-    svg = _svg(title, story, body, len(rows) * ROW) if rows else mark_safe("")
-    return Chart(title, svg, [name_label, value_label], table)
+    svg = _svg(title, story, body, len(drawn) * ROW) if rows else mark_safe("")
+    return Chart(title, svg, [name_label, value_label], table, undrawn=len(rows) - len(drawn))
 
 
 def ticks(low: float, high: float, most: int = 5) -> list[float]:

@@ -262,7 +262,7 @@ def _settled(project: Project) -> Settled:
 
 
 def label_chart(labels: Sequence[Label], counted: Settled) -> charts.Chart:
-    """How often each label was settled on, in the order of the label set."""
+    """How often each label was settled on, in the order of the label set; of many the most frequent first."""
     most = max(counted.total - counted.none, 1)
     rows = [
         charts.Bar(label.name, n, label.hue, charts.percent(n / most))

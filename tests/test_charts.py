@@ -94,6 +94,15 @@ def test_bars_share_one_scale_from_zero():
     assert shapes(chart, "bar hue-3")
 
 
+def test_of_many_bars_the_highest_are_drawn_and_all_are_told():
+    rows = [Bar(f"label {n}", n) for n in range(40)]
+    chart = charts.bars(rows, title="t", name_label="n", value_label="v")
+    assert len(shapes(chart, "fill")) == charts.MOST_BARS
+    assert [row[0] for row in chart.rows[:2]] == ["label 39", "label 38"]
+    assert len(chart.rows) == 40
+    assert "25 more are among the numbers" in render_to_string("includes/chart.html", {"chart": chart})
+
+
 @pytest.mark.parametrize("value", [-1, math.nan, math.inf])
 def test_a_bar_that_cannot_be_drawn_is_refused(value):
     with pytest.raises(ValueError, match="rows"):
