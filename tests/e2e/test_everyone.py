@@ -70,8 +70,8 @@ def test_ears_are_told_what_was_said_and_that_the_next_item_is_there(sign_in, pr
 def test_nothing_moves_for_those_who_do_not_want_it(sign_in, project):
     page = open_desk(sign_in, project, reduced_motion="reduce")
     page.keyboard.press("1")
-    moving = "document.getAnimations().filter(one => one.effect.getComputedTiming().duration > 10).length"
-    assert page.evaluate(moving) == 0
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    assert page.evaluate("document.getAnimations().length") == 0
 
 
 def test_high_contrast_keeps_borders_around_what_one_presses(sign_in, project):
