@@ -289,10 +289,22 @@ class Player(threading.Thread):
         return text
 
 
-def cpu(process: psutil.Process) -> float:
-    """CPU seconds of a process and everything below it."""
+def part(process: psutil.Process, name: str) -> psutil.Process | None:
+    """The web server or the worker below a process, if it runs."""
+    return next((c for c in process.children(recursive=True) if name in " ".join(c.cmdline())), None)
+
+
+def rounds(project_id: int) -> int:
+    """How many rounds are over."""
+    from projects.models import Project
+
+    return Project.objects.get(pk=project_id).rounds.filter(state="done").count()
+
+
+def cpu(process: psutil.Process | None) -> float:
+    """CPU seconds of a process and everything below it; 0 of none."""
     total = 0.0
-    for each in [process, *process.children(recursive=True)]:
+    for each in [process, *process.children(recursive=True)] if process else []:
         with contextlib.suppress(psutil.Error):
             times = each.cpu_times()
             total += times.user + times.system
@@ -334,20 +346,21 @@ def measure(
     options: argparse.Namespace, port: int, process: psutil.Process, project_id: int, sessions: list[str]
 ) -> dict[str, Any]:
     """Let everybody label for a while; return the figures and, under ``_players``, the players."""
-    web = [c for c in process.children(recursive=True) if "granian" in " ".join(c.cmdline())]
-    root = web[0] if web else process
+    root = part(process, "granian") or process
+    worker = part(process, "celery")
     postgres = database_process()
     start_line = threading.Barrier(len(sessions) + 1)
     players = [Player(port, project_id, session, options, start_line) for session in sessions]
     for player in players:
         player.start()
     start_line.wait(120)  # Everybody is warm, and waits.
-    before, before_database, start = cpu(root), cpu(postgres) if postgres else 0.0, time.monotonic()
+    before, before_database, start = cpu(root), cpu(postgres), time.monotonic()
+    before_worker, before_rounds = cpu(worker), rounds(project_id)
     start_line.wait(120)
     for player in players:
         player.join(options.seconds + 120)
     seconds = time.monotonic() - start
-    used = cpu(root) - before
+    used, worked = cpu(root) - before, cpu(worker) - before_worker
     times = sorted(t for player in players for t in player.times)
     cycles = max(1, len(times))
     return {
@@ -359,9 +372,9 @@ def measure(
         "p50_ms": round(1000 * times[len(times) // 2], 1) if times else None,
         "p95_ms": round(1000 * times[int(len(times) * 0.95)], 1) if times else None,
         "server_cpu_ms_per_cycle": round(1000 * used / cycles, 2),
-        "database_cpu_ms_per_cycle": round(1000 * (cpu(postgres) - before_database) / cycles, 2)
-        if postgres
-        else 0,
+        "database_cpu_ms_per_cycle": round(1000 * (cpu(postgres) - before_database) / cycles, 2),
+        "rounds": rounds(project_id) - before_rounds,
+        "worker_cores": round(worked / seconds, 2),
         **reference(port, root, used / cycles),
         "errors": dict(sum((player.errors for player in players), Counter())),
         "_players": players,
