@@ -1,5 +1,6 @@
 // A key clicks the button that declares it in aria-keyshortcuts; nothing else is bound.
-// A page that wants this adds the script in its «scripts» block; the label page has its own.
+// A page that wants this adds the script in its «scripts» block, as the last: a key then finds the page ready. The label
+// page has its own.
 
 const typing = "input:not([type=checkbox], [type=radio], [type=button]), select, textarea, [contenteditable]";
 

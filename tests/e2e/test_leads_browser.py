@@ -37,10 +37,16 @@ def make_disputes(count: int) -> Project:
     return project
 
 
+def press(page: Page, key: str) -> None:
+    """Press a key once the page hears it: its scripts come after what is to be seen."""
+    page.wait_for_load_state()
+    page.keyboard.press(key)
+
+
 def open_first(sign_in, project: Project, **options) -> Page:
     page = sign_in(make_lead(project).user, **options)
     page.goto(f"/projects/{project.pk}/disputes/")
-    page.keyboard.press("n")
+    press(page, "n")
     expect(page.locator("#heading")).to_be_focused()
     return page
 
@@ -56,8 +62,8 @@ def test_a_lead_decides_by_keys_alone(sign_in):
     project = make_disputes(3)
     page = open_first(sign_in, project)
     letter = page.locator(".vote", has_text="billing").locator("kbd").inner_text().lower()
-    page.keyboard.press(letter)
-    page.keyboard.press("3")
+    press(page, letter)
+    press(page, "3")
     expect(page.locator("#last")).to_contain_text("Ben said refund")
     expect(page.locator("#heading")).to_be_focused()
     assert "Ben" not in page.locator(".votes").inner_text()
@@ -66,7 +72,7 @@ def test_a_lead_decides_by_keys_alone(sign_in):
         "slip",
     )
     first = page.url
-    page.keyboard.press("u")
+    press(page, "u")
     expect(page.get_by_text("taken back", exact=True)).to_be_visible()
     assert page.url != first
     assert settled(project) == []
@@ -76,15 +82,15 @@ def test_a_lead_decides_by_keys_alone(sign_in):
 def test_what_nobody_voted_for_asks_for_a_note_before_anything_is_sent(sign_in):
     project = make_disputes(1)
     page = open_first(sign_in, project)
-    page.keyboard.press("o")
+    press(page, "o")
     page.keyboard.type("tr")
-    page.keyboard.press("Enter")
+    press(page, "Enter")
     expect(page.get_by_role("radio", name="transfer")).to_be_checked()
-    page.keyboard.press("2")
+    press(page, "2")
     expect(page.locator("#note")).to_be_focused()
     page.keyboard.type("Rule 3, twice")
-    page.keyboard.press("Escape")
-    page.keyboard.press("2")
+    press(page, "Escape")
+    press(page, "2")
     expect(page.get_by_role("heading", name="No disputes")).to_be_visible()
     decision = Resolution.objects.get(dispute__project=project)
     assert (settled(project), decision.note, decision.reason) == (
@@ -97,7 +103,7 @@ def test_what_nobody_voted_for_asks_for_a_note_before_anything_is_sent(sign_in):
 def test_a_reason_without_an_answer_sends_nothing(sign_in):
     project = make_disputes(1)
     page = open_first(sign_in, project)
-    page.keyboard.press("1")
+    press(page, "1")
     expect(page.locator("#heading")).to_be_visible()
     assert page.evaluate("document.querySelector('#decision').checkValidity()") is False
     assert not Resolution.objects.filter(dispute__project=project).exists()
@@ -106,20 +112,20 @@ def test_a_reason_without_an_answer_sends_nothing(sign_in):
 def test_the_model_is_asked_when_the_lead_opens_its_view(sign_in):
     page = open_first(sign_in, make_disputes(1))
     expect(page.locator(".model-now")).to_be_hidden()
-    page.keyboard.press("m")
+    press(page, "m")
     expect(page.locator(".model-now")).to_contain_text("no model yet")
 
 
 def test_several_labels_and_a_line_for_the_guidelines_by_keys_alone(sign_in):
     project = make_disputes(1)
     page = open_first(sign_in, project)
-    page.keyboard.press("v")
+    press(page, "v")
     expect(page.locator(".accept")).to_be_visible()
     expect(page.locator(".model-now")).to_contain_text("no model yet")  # the lead has chosen
-    page.keyboard.press("y")
+    press(page, "y")
     page.keyboard.type("A fee is billing")
-    page.keyboard.press("Escape")
-    page.keyboard.press("2")
+    press(page, "Escape")
+    press(page, "2")
     expect(page.get_by_role("heading", name="No disputes")).to_be_visible()
     decision = Resolution.objects.get(dispute__project=project)
     assert (decision.outcome, len(decision.labels), settled(project)) == ("both", 2, ["refund"])
@@ -130,14 +136,14 @@ def test_several_labels_and_a_line_for_the_guidelines_by_keys_alone(sign_in):
 def test_alike_disputes_are_decided_and_taken_back_by_keys_alone(sign_in):
     project = make_disputes(12)
     page = open_first(sign_in, project)
-    page.keyboard.press("z")
+    press(page, "z")
     expect(page.get_by_role("heading", name="12 disputes that are alike")).to_be_focused()
     expect(page.locator(".alike-list li")).to_have_count(10)
-    page.keyboard.press("a")
-    page.keyboard.press("3")
+    press(page, "a")
+    press(page, "3")
     expect(page.locator("#together")).to_contain_text("12 disputes decided together")
     assert settled(project) == ["refund"] * 12
-    page.keyboard.press("u")
+    press(page, "u")
     expect(page.get_by_text("12 decisions taken back")).to_be_visible()
     assert settled(project) == []
 
@@ -145,26 +151,26 @@ def test_alike_disputes_are_decided_and_taken_back_by_keys_alone(sign_in):
 def test_letters_tick_while_several_are_acceptable(sign_in):
     project = make_disputes(1)
     page = open_first(sign_in, project)
-    page.keyboard.press("v")
+    press(page, "v")
     boxes = page.locator('[name="accept"]')
     expect(boxes.first).to_be_focused()
     letter = page.locator(".vote", has_text="billing").locator("kbd").inner_text().lower()
-    page.keyboard.press(letter)
+    press(page, letter)
     expect(page.get_by_role("checkbox", name="billing")).not_to_be_checked()
     expect(page.get_by_role("radio", name="Several are acceptable")).to_be_checked()
-    page.keyboard.press(letter)
+    press(page, letter)
     expect(page.locator('[name="accept"]:checked')).to_have_count(2)
-    page.keyboard.press("Enter")
+    press(page, "Enter")
     assert not Resolution.objects.filter(dispute__project=project).exists()
 
 
 def test_a_note_in_progress_outlives_a_comment_and_a_skip(sign_in):
     project = make_disputes(2)
     page = open_first(sign_in, project)
-    page.keyboard.press("w")
+    press(page, "w")
     page.keyboard.type("Rule 3")
-    page.keyboard.press("Escape")
-    page.keyboard.press("q")
+    press(page, "Escape")
+    press(page, "q")
     page.keyboard.type("Hm")
     page.locator(".talk form button").last.click()
     expect(page.locator(".talk")).to_contain_text("Hm")
@@ -173,10 +179,10 @@ def test_a_note_in_progress_outlives_a_comment_and_a_skip(sign_in):
     expect(page.locator("#note")).to_have_value("")
     page.get_by_role("link", name="Skip n").click()
     expect(page.locator("#note")).to_have_value("Rule 3")
-    page.keyboard.press("Escape")
+    press(page, "Escape")
     page.locator("#heading").focus()
-    page.keyboard.press("a")
-    page.keyboard.press("3")
+    press(page, "a")
+    press(page, "3")
     expect(page.locator("#last")).to_be_visible()
     assert page.evaluate("Object.keys(sessionStorage).filter((key) => key.startsWith('decision:'))") == []
     assert Resolution.objects.get(dispute__project=project).note == "Rule 3"
@@ -185,7 +191,7 @@ def test_a_note_in_progress_outlives_a_comment_and_a_skip(sign_in):
 def test_one_that_is_different_is_left_out_of_many(sign_in):
     project = make_disputes(12)
     page = open_first(sign_in, project)
-    page.keyboard.press("z")
+    press(page, "z")
     page.locator(".alike-row input").first.uncheck()
     expect(page.locator(".how-many").first).to_have_text("11")
     page.locator(".vote").first.click()
@@ -198,11 +204,11 @@ def test_another_lead_is_asked_by_keys_alone(sign_in):
     project = make_disputes(2)
     make_lead(project, "Lou")
     page = open_first(sign_in, project)
-    page.keyboard.press("p")
-    page.keyboard.press("Tab")
+    press(page, "p")
+    press(page, "Tab")
     page.keyboard.type("Fee or refund?")
-    page.keyboard.press("Tab")
-    page.keyboard.press("Enter")
+    press(page, "Tab")
+    press(page, "Enter")
     expect(page.get_by_text("waits for Lou now")).to_be_visible()
     expect(page.locator("#heading")).to_be_focused()
     assert project.disputes.filter(state="open", assigned_to__name="Lou").count() == 1

@@ -113,6 +113,7 @@ def decide_oldest(page: Page, project: Project) -> Dispute:
     page.keyboard.press("n")
     expect(page.locator("#decision")).to_be_visible()
     dispute = Dispute.objects.get(pk=int(page.url.rstrip("/").split("/")[-1]))
+    page.wait_for_load_state()  # it hears keys only now
     page.locator("#decision .votes input").first.check()
     page.keyboard.press("1")
     expect(page.locator("#last")).to_be_visible()
