@@ -9,14 +9,17 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.db.models import Max
+from django.test import Client
 from django.test.utils import setup_databases, teardown_databases
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 from pytest_django import DjangoDbBlocker
 
 from annotator import accounts
 from annotator.models import User
+from annotator.views.doors import BACKEND
 from projects.models import Project
 from tests.e2e import site as sites
 
@@ -165,7 +168,10 @@ def watch(site: str) -> Iterator[Watch]:
 def sign_in(
     site: str, browser: Browser, watch: Watch, request: pytest.FixtureRequest, tmp_path: Path
 ) -> Iterator[SignIn]:
-    """Open a browser of their own for each person: ``page = sign_in(user, viewport=…, color_scheme=…)``."""
+    """Open a browser of their own for each person: ``page = sign_in(user, viewport=…, color_scheme=…)``.
+
+    The page is empty, or the start page of those who chose a language.
+    """
     contexts: list[BrowserContext] = []
 
     def open_for(user: User | None = None, **options: object) -> Page:
@@ -173,9 +179,12 @@ def sign_in(
         contexts.append(context)
         watch.over(context)
         context.set_default_timeout(int(os.environ.get("BROWSER_TIMEOUT", "20000")))
-        page = context.new_page()
         if user is not None:
-            follow_link(page, user)
+            name = settings.SESSION_COOKIE_NAME
+            context.add_cookies([{"name": name, "value": session_of(user), "url": site}])
+        page = context.new_page()
+        if user is not None and user.language:
+            page.goto("/")  # the first answer brings the cookie of the language
         return page
 
     expect.set_options(timeout=20_000)
@@ -186,6 +195,13 @@ def sign_in(
             page.screenshot(path=tmp_path / f"failed-{number}.png")
             print(f"{page.url}: {tmp_path}/failed-{number}.png")
         context.close()
+
+
+def session_of(user: User) -> str:
+    """The key of a new session of somebody who signed in."""
+    client = Client()
+    client.force_login(user, backend=BACKEND)
+    return client.cookies[settings.SESSION_COOKIE_NAME].value
 
 
 def follow_link(page: Page, user: User) -> None:

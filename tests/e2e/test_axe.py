@@ -28,7 +28,7 @@ NARROW = {"width": 320, "height": 640}
 WIDE = {"width": 1280, "height": 800}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def crew(site: str) -> dict[str, User]:
     """The people of the demonstration, with its projects."""
     people = demonstration.make_people()
@@ -75,6 +75,7 @@ def look(page: Page, *first: str) -> tuple[set[str], list[str]]:
 )
 def test_nothing_is_in_anybody_s_way(sign_in, crew, tmp_path: Path, who: str, some: set[str]):
     page = sign_in(crew[who], viewport=WIDE, **CALM)
+    page.goto("/")
     seen, wrong = look(page, "/")
     print(*wrong, sep="\n")
     assert some <= seen

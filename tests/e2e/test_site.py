@@ -2,11 +2,13 @@
 
 from playwright.sync_api import expect
 
+from tests.e2e.conftest import follow_link
 from tests.factories import make_user
 
 
 def test_a_person_signs_in_by_link_and_sees_the_home_page(sign_in):
-    page = sign_in(make_user("Ada", is_staff=True))
+    page = sign_in()
+    follow_link(page, make_user("Ada", is_staff=True))
     expect(page.locator("h1")).to_be_visible()
 
 
