@@ -243,6 +243,19 @@ def test_pictures_come_small_and_one_of_them_large(sign_in, screenshots):
     assert Annotation.objects.filter(project=project, bulk__isnull=False).count() == 12
 
 
+@pytest.mark.parametrize("language", ["", "ar"])
+def test_on_a_phone_the_offer_stands_beside_the_ways_to_look_at_a_picture(sign_in, language):
+    phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+    page = open_desk(sign_in, painted(make(media="image")), language, **phone)
+    offer = page.locator("#together-offer")
+    expect(offer).to_be_visible()
+    expect(page.get_by_role("button", name=page.locator(".together-words").inner_text())).to_be_visible()
+    before = page.locator(".choices").bounding_box()["y"]
+    page.locator("#cant-tell").tap()
+    expect(offer).to_be_hidden()
+    assert page.locator(".choices").bounding_box()["y"] == before
+
+
 def test_from_right_to_left_the_left_arrow_goes_on(sign_in, screenshots):
     page = open_desk(sign_in, make(), "ar", viewport={"width": 1280, "height": 844})
     open_card(page)
