@@ -72,15 +72,6 @@ def stored_pictures(count: int) -> Iterator[str]:
 
 def session(project: Any) -> str:
     """A new annotator of the project who is signed in."""
-    from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-    from django.contrib.sessions.backends.db import SessionStore
+    from tests.factories import make_member, session_of
 
-    from tests.factories import make_member
-
-    user = make_member(project).user
-    store = SessionStore()
-    store[SESSION_KEY] = str(user.pk)
-    store[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
-    store[HASH_SESSION_KEY] = user.get_session_auth_hash()
-    store.create()
-    return str(store.session_key)
+    return session_of(make_member(project).user)

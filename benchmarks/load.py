@@ -168,20 +168,9 @@ def fill(project_id: int, items: int) -> None:
 
 def signed_in(project: Project, number: int) -> str:
     """Make a person who labels; return the key of their session."""
-    from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-    from django.contrib.sessions.backends.db import SessionStore
+    from tests.factories import make_member, session_of
 
-    from annotator.models import User
-    from projects.models import Membership
-
-    user = User.objects.create_user(email=f"{uuid4().hex}@example.org", name=f"Person {number}")
-    Membership.objects.create(project=project, user=user)
-    session = SessionStore()
-    session[SESSION_KEY] = str(user.pk)
-    session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
-    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
-    session.create()
-    return str(session.session_key)
+    return session_of(make_member(project, f"Person {number}").user)
 
 
 @contextlib.contextmanager

@@ -9,10 +9,13 @@ from itertools import count
 from typing import Any
 from uuid import uuid4
 
+from django.conf import settings
 from django.db.models import F, Max
+from django.test import Client
 from django.utils.timezone import now
 
 from annotator.models import User
+from annotator.views.doors import BACKEND
 from projects import actions, queue
 from projects.models import Annotation, Assignment, Item, Label, Membership, Policy, Project, QueueEntry
 
@@ -26,6 +29,13 @@ def make_user(name: str = "", **fields: Any) -> User:
     name = name or f"Person {number}"
     email = fields.pop("email", f"{name.lower().replace(' ', '.')}.{number}@example.org")
     return User.objects.create_user(email=email, name=name, **{"email_proven": True, **fields})
+
+
+def session_of(user: User) -> str:
+    """The key of a new session of somebody who signed in."""
+    client = Client()
+    client.force_login(user, backend=BACKEND)
+    return client.cookies[settings.SESSION_COOKIE_NAME].value
 
 
 def make_labels(project: Project, names: Iterable[str]) -> list[Label]:

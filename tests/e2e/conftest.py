@@ -12,16 +12,15 @@ import pytest
 from django.conf import settings
 from django.db import connection
 from django.db.models import Max
-from django.test import Client
 from django.test.utils import setup_databases, teardown_databases
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 from pytest_django import DjangoDbBlocker
 
 from annotator import accounts
 from annotator.models import User
-from annotator.views.doors import BACKEND
 from projects.models import Project
 from tests.e2e import site as sites
+from tests.factories import session_of
 
 # The shell has no windows of its own to draw, and opens a page in a third of the time.
 BROWSERS = [
@@ -195,13 +194,6 @@ def sign_in(
             page.screenshot(path=tmp_path / f"failed-{number}.png")
             print(f"{page.url}: {tmp_path}/failed-{number}.png")
         context.close()
-
-
-def session_of(user: User) -> str:
-    """The key of a new session of somebody who signed in."""
-    client = Client()
-    client.force_login(user, backend=BACKEND)
-    return client.cookies[settings.SESSION_COOKIE_NAME].value
 
 
 def follow_link(page: Page, user: User) -> None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Page, expect
 
@@ -107,6 +108,12 @@ def exported(page: Page, project: Project, name: str) -> str:
     return answer.text()
 
 
+def settled(page: Page, project: Project) -> dict[int, dict[str, Any]]:
+    """The settled labels of the export, by the item's number."""
+    rows = map(json.loads, exported(page, project, "settled.jsonl").splitlines())
+    return {row["item"]: row for row in rows}
+
+
 def decide_oldest(page: Page, project: Project) -> Dispute:
     """Take the first side of the oldest dispute, by key."""
     page.goto(f"/projects/{project.pk}/disputes/")
@@ -150,10 +157,7 @@ def test_from_a_file_through_rounds_and_a_dispute_to_the_export(sign_in):
     wait_for(lambda: project.disputes.filter(state=Dispute.State.OPEN).exists())
     dispute = decide_oldest(lea, project)
 
-    settled = {
-        row["item"]: row for row in map(json.loads, exported(lea, project, "settled.jsonl").splitlines())
-    }
-    decided = settled[dispute.item.number]
+    decided = settled(lea, project)[dispute.item.number]
     assert (decided["source"], decided["resolution"]["lead"]) == ("adjudicated", "lea@e2e.example")
     assert decided["label"] in {label for vote in decided["votes"] for label in vote["labels"]}
     assert len({vote["annotator"] for vote in decided["votes"]}) == 2
